@@ -1,0 +1,365 @@
+//! The sections of the configuration; each component takes its own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::Secret;
+use super::view_name::ViewName;
+
+/// The whole configuration of one process.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where views are stored, one directory per view.
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    /// How to reach the Kafka cluster.
+    pub kafka: KafkaConfig,
+    /// The data listener.
+    #[serde(default)]
+    pub http: HttpConfig,
+    /// The ops listener: probes and metrics.
+    #[serde(default)]
+    pub ops: OpsConfig,
+    /// When a view counts as ready.
+    #[serde(default)]
+    pub ready: ReadyConfig,
+    /// RocksDB, shared by all views.
+    #[serde(default)]
+    pub store: StoreConfig,
+    /// How records are gathered into writes.
+    #[serde(default)]
+    pub batch: BatchConfig,
+    /// Positions mirrored to the consumer group, for lag tools and operators.
+    #[serde(default)]
+    pub mirror: MirrorConfig,
+    /// Stopping.
+    #[serde(default)]
+    pub shutdown: ShutdownConfig,
+    /// Log output.
+    #[serde(default)]
+    pub log: LogConfig,
+    /// The views by name; at least one.
+    pub views: BTreeMap<ViewName, ViewConfig>,
+}
+
+/// How to reach the Kafka cluster.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaConfig {
+    /// Comma-separated `host:port` of the first brokers to ask.
+    pub bootstrap: String,
+    /// Name of this instance; default: the host name. Part of the default group.
+    #[serde(default = "default_instance")]
+    pub instance: String,
+    /// Consumer group the positions are mirrored to; default `statusquo-<instance>`. One per instance.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Which records are visible.
+    #[serde(default)]
+    pub isolation: Isolation,
+    /// Bound on records fetched ahead and not yet read, per view.
+    #[serde(default = "default_queue")]
+    pub queue: ByteSize,
+    /// How often topic metadata, end offsets and the topic id are asked for.
+    #[serde(default = "default_poll_interval", with = "humantime_serde")]
+    pub poll_interval: Duration,
+    /// Bound on one request to the brokers.
+    #[serde(default = "default_kafka_timeout", with = "humantime_serde")]
+    pub request_timeout: Duration,
+    /// SASL user name.
+    #[serde(default)]
+    pub sasl_username: Option<String>,
+    /// SASL password.
+    #[serde(default)]
+    pub sasl_password: Option<Secret>,
+    /// File that holds the SASL password (one trailing newline is dropped).
+    #[serde(default)]
+    pub sasl_password_file: Option<PathBuf>,
+    /// librdkafka properties passed through, such as `"security.protocol"`; those the service owns are refused.
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Which records are visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// Records of aborted transactions never appear.
+    #[default]
+    ReadCommitted,
+    /// Every record appears as soon as it is in the log.
+    ReadUncommitted,
+}
+
+/// The data listener.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address of the data listener.
+    pub listen: SocketAddr,
+    /// Needed to bind another address than loopback: whoever can connect can read every view.
+    pub allow_unauthenticated: bool,
+    /// Bound on connections open at the same time; further ones wait to be accepted.
+    pub connections_max: usize,
+    /// Bound on the time a client may take to send the head of a request.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
+    /// Bound on handling one request.
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
+}
+
+/// The ops listener.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OpsConfig {
+    /// Address of the ops listener: probes and metrics.
+    pub listen: SocketAddr,
+}
+
+/// When a view counts as ready.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReadyConfig {
+    /// A view that has not caught up since the start is ready if its stored state is at most this old.
+    #[serde(with = "humantime_serde")]
+    pub max_staleness: Duration,
+}
+
+/// RocksDB, shared by all views.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Block cache shared by all views; bounds the memory of reads.
+    pub block_cache: ByteSize,
+    /// Size of one memtable.
+    pub write_buffer: ByteSize,
+    /// Memtables per view: one being written, the others waiting to be flushed.
+    pub write_buffers: u32,
+    /// Background flush and compaction threads of the process.
+    pub background_jobs: u32,
+    /// Damaged stores that are kept, moved aside as `corrupt-<time>`.
+    pub corrupt_kept: usize,
+}
+
+/// How records are gathered into writes. A batch is written when the first of its bounds is reached.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchConfig {
+    /// Bound on the records of one batch.
+    pub records_max: usize,
+    /// Bound on the bytes of one batch.
+    pub bytes_max: ByteSize,
+    /// Bound on the age of a batch while a view restores.
+    #[serde(with = "humantime_serde")]
+    pub wait_restoring: Duration,
+    /// Bound on the age of a batch once the view has caught up.
+    #[serde(with = "humantime_serde")]
+    pub wait_following: Duration,
+}
+
+/// Positions mirrored to the consumer group.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MirrorConfig {
+    /// Whether positions are mirrored at all.
+    pub enabled: bool,
+    /// How often, when they moved.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+}
+
+/// Stopping.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShutdownConfig {
+    /// Bound on draining requests, the last batch and the last mirror; then the process ends anyway.
+    #[serde(with = "humantime_serde")]
+    pub grace: Duration,
+}
+
+/// Log output, on standard error.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Level or filter, such as `info` or `info,statusquo::kafka=debug,librdkafka=debug`.
+    pub level: String,
+    /// Form of a line; `auto` is text on a terminal and JSON elsewhere.
+    pub format: LogFormat,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// One readable line per event.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// One view: the materialized state of one topic.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewConfig {
+    /// The compacted topic.
+    pub topic: String,
+    /// How keys appear in URLs and documents.
+    #[serde(default)]
+    pub key: KeyFormat,
+    /// What the bytes of a value are; they are served as they were produced.
+    #[serde(default)]
+    pub value: ValueFormat,
+    /// Whether record headers are kept.
+    #[serde(default = "default_true")]
+    pub headers: bool,
+    /// Whether readiness of the process waits for this view.
+    #[serde(default = "default_true")]
+    pub required: bool,
+    /// `Cache-Control` of answers about data.
+    #[serde(default = "default_cache_control")]
+    pub cache_control: String,
+}
+
+/// How keys appear in URLs and documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyFormat {
+    /// UTF-8 text.
+    #[default]
+    String,
+    /// JSON text, addressed as UTF-8.
+    Json,
+    /// Any bytes, addressed as base64url.
+    Bytes,
+    /// 4 bytes, big endian, addressed as a decimal number.
+    I32,
+    /// 8 bytes, big endian, addressed as a decimal number.
+    I64,
+    /// 16 bytes, addressed as a UUID.
+    Uuid,
+}
+
+/// What the bytes of a value are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueFormat {
+    /// JSON, `application/json`.
+    #[default]
+    Json,
+    /// UTF-8 text, `text/plain; charset=utf-8`.
+    Text,
+    /// Any bytes, `application/octet-stream`.
+    Bytes,
+}
+
+impl KafkaConfig {
+    /// Returns the consumer group positions are mirrored to.
+    #[must_use]
+    pub fn group(&self) -> String {
+        self.group.clone().unwrap_or_else(|| format!("statusquo-{}", self.instance))
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allow_unauthenticated: false,
+            connections_max: 10_000,
+            header_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for OpsConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
+    }
+}
+
+impl Default for ReadyConfig {
+    fn default() -> Self {
+        Self { max_staleness: Duration::from_secs(3600) }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            block_cache: ByteSize::mib(256),
+            write_buffer: ByteSize::mib(64),
+            write_buffers: 3,
+            background_jobs: 2,
+            corrupt_kept: 2,
+        }
+    }
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            records_max: 20_000,
+            bytes_max: ByteSize::mib(8),
+            wait_restoring: Duration::from_millis(50),
+            wait_following: Duration::from_millis(5),
+        }
+    }
+}
+
+impl Default for MirrorConfig {
+    fn default() -> Self {
+        Self { enabled: true, interval: Duration::from_secs(5) }
+    }
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(25) }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("data")
+}
+
+fn default_instance() -> String {
+    hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "local".to_owned())
+}
+
+fn default_queue() -> ByteSize {
+    ByteSize::mib(16)
+}
+
+fn default_poll_interval() -> Duration {
+    Duration::from_secs(1)
+}
+
+fn default_kafka_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn default_true() -> bool {
+    true
+}
+
+fn default_cache_control() -> String {
+    "private, no-cache".to_owned()
+}

@@ -1,0 +1,3 @@
+//! The current state of Kafka topics, over HTTP.
+
+pub mod config;
