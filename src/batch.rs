@@ -1,0 +1,244 @@
+//! Records gathered for one write, with the positions they lead to.
+
+use std::cmp::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::entry::{self, KEY_PREFIX_BYTES, SlotNumber};
+use crate::interpretation::Change;
+use crate::position::{Partition, Position};
+use crate::record::Record;
+
+/// Changes in arrival order and, per partition, the position they lead to.
+///
+/// The only way to write entries: data never travels without its position. Keys and values are copied once,
+/// in their stored form, into an arena that is used again for the next batch.
+#[derive(Debug)]
+pub struct Batch {
+    arena: Vec<u8>,
+    rows: Vec<Row>,
+    advances: Vec<Advance>,
+    opened: Option<Instant>,
+    keep_headers: bool,
+}
+
+/// How far one partition gets by a batch.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// Partition of the topic.
+    pub partition: Partition,
+    /// Slot the changes belong to.
+    pub slot: SlotNumber,
+    /// Next offset to read after this batch.
+    pub position: Position,
+    /// Leader epoch of the last record and the position right after that same record.
+    pub epoch: Option<(i32, Position)>,
+    /// Records read, skipped ones included.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Records without a key.
+    pub null_keys: u64,
+}
+
+/// The last change of one key in a batch, in stored form.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredChange<'a> {
+    /// Slot the key belongs to.
+    pub slot: SlotNumber,
+    /// `[0x01][slot][key]`.
+    pub storage_key: &'a [u8],
+    /// `[header][value]`; none deletes the key.
+    pub stored: Option<&'a [u8]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// First eight bytes of the user's key: most comparisons end here.
+    head: u64,
+    slot: SlotNumber,
+    start: u32,
+    key_end: u32,
+    end: u32,
+    deletes: bool,
+}
+
+impl Batch {
+    /// Makes an empty batch with room for `bytes`; `keep_headers` says whether record headers are stored.
+    #[must_use]
+    pub fn new(bytes: usize, keep_headers: bool) -> Self {
+        let arena = Vec::with_capacity(bytes);
+        Self { arena, rows: Vec::new(), advances: Vec::new(), opened: None, keep_headers }
+    }
+
+    /// Adds a change and moves its partition behind the record that caused it.
+    pub fn push(&mut self, slot: SlotNumber, record: &Record<'_>, change: Change<'_>) {
+        let start = self.arena.len();
+        let (key, value) = match change {
+            Change::Upsert { key, value } => (key, Some(value)),
+            Change::Delete { key } => (key, None),
+        };
+        entry::push_key(&mut self.arena, slot, key);
+        let key_end = self.arena.len();
+        if let Some(value) = value {
+            let headers = if self.keep_headers { record.headers } else { &[] };
+            entry::push_entry(&mut self.arena, record.offset, record.timestamp, headers, value);
+        }
+        self.rows.push(Row {
+            head: head(key),
+            slot,
+            start: index(start),
+            key_end: index(key_end),
+            end: index(self.arena.len()),
+            deletes: value.is_none(),
+        });
+        self.advance(slot, record);
+    }
+
+    /// Moves a partition behind a record that changes nothing.
+    pub fn skip(&mut self, slot: SlotNumber, record: &Record<'_>) {
+        self.advance(slot, record).null_keys += u64::from(record.key.is_none());
+    }
+
+    /// Moves a partition to `position` over offsets that hold no data.
+    pub fn reach(&mut self, slot: SlotNumber, partition: Partition, position: Position) {
+        let advance = self.advance_of(slot, partition);
+        advance.position = advance.position.max(position);
+    }
+
+    /// Returns whether nothing has been added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.advances.is_empty()
+    }
+
+    /// Returns the number of changes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the bytes of the stored forms.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// Returns how long ago the first record was added; zero when empty.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.opened.map_or(Duration::ZERO, |opened| opened.elapsed())
+    }
+
+    /// Returns how far each partition gets.
+    #[must_use]
+    pub fn advances(&self) -> &[Advance] {
+        &self.advances
+    }
+
+    /// Sorts by storage key and hands the last change of each key to `visit`, in key order.
+    pub fn last_changes<E>(
+        &mut self,
+        mut visit: impl FnMut(StoredChange<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let arena = &self.arena;
+        // Order matters: among equal keys the arena start tells the order of arrival.
+        self.rows.sort_unstable_by(|a, b| a.compare_keys(b, arena).then(a.start.cmp(&b.start)));
+        let mut rows = self.rows.iter().peekable();
+        while let Some(row) = rows.next() {
+            if rows.peek().is_some_and(|next| row.compare_keys(next, arena) == Ordering::Equal) {
+                continue;
+            }
+            visit(row.change(arena))?;
+        }
+        Ok(())
+    }
+
+    /// Empties the batch; the memory is kept unless one huge record made it grow far beyond `bytes`.
+    pub fn clear(&mut self, bytes: usize) {
+        self.arena.clear();
+        if self.arena.capacity() > bytes.saturating_mul(2) {
+            self.arena.shrink_to(bytes);
+        }
+        self.rows.clear();
+        self.advances.clear();
+        self.opened = None;
+    }
+
+    fn advance(&mut self, slot: SlotNumber, record: &Record<'_>) -> &mut Advance {
+        let next = record.offset.next();
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        let advance = self.advance_of(slot, record.partition);
+        advance.position = advance.position.max(next);
+        advance.epoch = record.leader_epoch.map(|epoch| (epoch, next));
+        advance.records += 1;
+        advance.bytes += bytes as u64;
+        advance
+    }
+
+    fn advance_of(&mut self, slot: SlotNumber, partition: Partition) -> &mut Advance {
+        self.opened.get_or_insert_with(Instant::now);
+        let known = self.advances.iter().rposition(|advance| advance.slot == slot);
+        let at = known.unwrap_or(self.advances.len());
+        if known.is_none() {
+            self.advances.push(Advance {
+                partition,
+                slot,
+                position: Position::ZERO,
+                epoch: None,
+                records: 0,
+                bytes: 0,
+                null_keys: 0,
+            });
+        }
+        #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
+        &mut self.advances[at]
+    }
+}
+
+impl Row {
+    fn compare_keys(&self, other: &Self, arena: &[u8]) -> Ordering {
+        self.slot
+            .cmp(&other.slot)
+            .then(self.head.cmp(&other.head))
+            .then_with(|| self.storage_key(arena).cmp(other.storage_key(arena)))
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the row's bounds were taken from this arena")]
+    fn storage_key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.start as usize..self.key_end as usize]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the row's bounds were taken from this arena")]
+    fn change<'a>(&self, arena: &'a [u8]) -> StoredChange<'a> {
+        let stored = &arena[self.key_end as usize..self.end as usize];
+        let stored = if self.deletes { None } else { Some(stored) };
+        StoredChange { slot: self.slot, storage_key: self.storage_key(arena), stored }
+    }
+}
+
+impl<'a> StoredChange<'a> {
+    /// Returns the user's key.
+    #[must_use]
+    pub fn key(&self) -> &'a [u8] {
+        self.storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default()
+    }
+}
+
+/// Shorter keys are padded with zeros: equal heads fall through to the comparison of the whole keys.
+fn head(key: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    let length = key.len().min(8);
+    if let (Some(to), Some(from)) = (head.get_mut(..length), key.get(..length)) {
+        to.copy_from_slice(from);
+    }
+    u64::from_be_bytes(head)
+}
+
+/// Invariant: an arena stays below 4 GiB, since a batch ends at its byte bound and Kafka bounds a record at 2 GiB.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or_else(|_| unreachable!("a batch of more than 4 GiB"))
+}
+
+#[cfg(test)]
+#[path = "batch/tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! Where records come from: Kafka, or a script in tests.
+
+use std::time::Duration;
+
+use crate::position::{Partition, Position};
+use crate::record::Record;
+
+/// What a source reports, in the order it happened within a partition.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A record; offsets grow within a partition but may skip numbers.
+    Record(Record<'a>),
+    /// Nothing more to read for now; everything below `position` was delivered or is no data.
+    End {
+        /// Partition that was read to its end.
+        partition: Partition,
+        /// Next offset to read.
+        position: Position,
+    },
+    /// A partition cannot be read on; it is silent until it is assigned anew.
+    Failed {
+        /// Partition that failed.
+        partition: Partition,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Why a partition cannot be read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The position is below the log start or beyond the end, or the log was truncated.
+    OutOfRange(String),
+    /// The right to read the topic is missing.
+    Unauthorized(String),
+    /// Anything else the client reports, such as a batch with a wrong checksum.
+    Other(String),
+}
+
+/// The source is of no use any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Fatal(pub String);
+
+/// An ordered stream of records per assigned partition.
+pub trait Source: Send {
+    /// Starts to read `partition` at `position`; a partition that is being read starts over there.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the source is of no use any more.
+    fn assign(&mut self, partition: Partition, position: Position) -> Result<(), Fatal>;
+
+    /// Stops to read `partition`: no event of it is delivered any more.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the source is of no use any more.
+    fn unassign(&mut self, partition: Partition) -> Result<(), Fatal>;
+
+    /// Hands what has arrived to `sink`, waiting at most `wait` for the first event; at most a few hundred
+    /// events a call, so that the caller can look around.
+    ///
+    /// # Errors
+    /// [`Fatal`] when the source is of no use any more.
+    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Fatal>;
+}
