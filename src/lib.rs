@@ -9,3 +9,5 @@ pub mod record;
 pub mod source;
 pub mod time;
 pub mod topic_id;
+pub mod config;
+pub mod store;

@@ -1,0 +1,134 @@
+//! The bookkeeping rows of a store: keys that start with `0x00`, values in JSON.
+
+use rocksdb::{DB, IteratorMode, WriteBatch};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Result};
+use crate::entry::SlotNumber;
+use crate::partitioner::Verified;
+use crate::position::{Partition, Position};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+
+/// First byte of the key space of bookkeeping: no user's key can collide with it.
+const META_SPACE: u8 = 0x00;
+pub(super) const IDENTITY_KEY: [u8; 2] = [META_SPACE, b'i'];
+pub(super) const COUNTERS_KEY: [u8; 2] = [META_SPACE, b'c'];
+
+/// What is known of one slot; written together with every change to its entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SlotRow {
+    /// Partition the slot was built from.
+    pub partition: Partition,
+    /// Incarnation of the topic it was built from.
+    pub topic_id: TopicId,
+    /// Rules that turned records into entries.
+    pub rules: u32,
+    /// Next offset to read.
+    pub position: Position,
+    /// Leader epoch of a record, and the position right after that record.
+    pub epoch: Option<(i32, Position)>,
+    /// Last time the slot was known to hold everything the log held.
+    pub caught_up_at: Option<Millis>,
+    /// How producers place keys, as far as this slot's records tell.
+    pub verified: Verified,
+    /// How the slot came to be.
+    pub build: Build,
+}
+
+/// How a slot came to be. It may serve once its position has reached `high`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// Why it was built.
+    pub reason: BuildReason,
+    /// Log start when the build began.
+    pub low: Position,
+    /// End offset when the build began.
+    pub high: Position,
+    /// When it began.
+    pub started_at: Millis,
+}
+
+/// Why a slot is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildReason {
+    /// There was no state of this partition.
+    FirstStart,
+    /// The topic was deleted and created again.
+    TopicRecreated,
+    /// Records between the position and the log start are gone.
+    Truncated,
+    /// The log ends before the position, or was overwritten.
+    LogRewritten,
+    /// Tombstones may have been compacted away unseen.
+    TombstonesExpired,
+    /// An operator set the group's offset back.
+    OperatorReset,
+    /// Asked for through the admin interface.
+    Requested,
+}
+
+/// Which slots a partition has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartitionRow {
+    /// The slot that answers.
+    pub serving: Option<SlotNumber>,
+    /// The slot that is being filled to take over.
+    pub building: Option<SlotNumber>,
+    /// Sequence number of the last position mirrored to the group.
+    #[serde(default)]
+    pub mirror_seq: u64,
+}
+
+/// Numbers that only grow.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Next slot number; a number is never used twice.
+    pub next_slot: u32,
+    /// Swaps that readers could see.
+    pub generation: u64,
+}
+
+pub(super) fn slot_key(slot: SlotNumber) -> [u8; 6] {
+    let [a, b, c, d] = slot.0.to_be_bytes();
+    [META_SPACE, b's', a, b, c, d]
+}
+
+pub(super) fn partition_key(partition: Partition) -> [u8; 6] {
+    let [a, b, c, d] = partition.to_be_bytes();
+    [META_SPACE, b'p', a, b, c, d]
+}
+
+/// Adds a row to a write.
+pub(super) fn put(batch: &mut WriteBatch, key: &[u8], row: &impl Serialize) -> Result<()> {
+    batch.put(key, serde_json::to_vec(row).map_err(Error::corrupt)?);
+    Ok(())
+}
+
+pub(super) fn get<T: DeserializeOwned>(db: &DB, key: &[u8]) -> Result<Option<T>> {
+    db.get_pinned(key)?.map(|bytes| serde_json::from_slice(&bytes).map_err(Error::corrupt)).transpose()
+}
+
+pub(super) fn slot_rows(db: &DB) -> Result<Vec<(SlotNumber, SlotRow)>> {
+    let rows = rows::<SlotRow>(db, b's')?;
+    Ok(rows.into_iter().map(|(number, row)| (SlotNumber(number), row)).collect())
+}
+
+pub(super) fn partition_rows(db: &DB) -> Result<Vec<(Partition, PartitionRow)>> {
+    let rows = rows::<PartitionRow>(db, b'p')?;
+    Ok(rows.into_iter().map(|(number, row)| (number.cast_signed(), row)).collect())
+}
+
+fn rows<T: DeserializeOwned>(db: &DB, kind: u8) -> Result<Vec<(u32, T)>> {
+    let prefix = [META_SPACE, kind];
+    let mut rows = Vec::new();
+    for row in db.iterator(IteratorMode::From(&prefix, rocksdb::Direction::Forward)) {
+        let (key, value) = row?;
+        let Some(number) = key.strip_prefix(&prefix) else { break };
+        let number = number.try_into().map_err(|_| Error::corrupt("a bookkeeping row has a garbled key"))?;
+        rows.push((u32::from_be_bytes(number), serde_json::from_slice(&value).map_err(Error::corrupt)?));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,160 @@
+//! Opening a store: the right one, whole, or a fresh one beside the damaged.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rocksdb::{DB, WriteBatch, WriteOptions};
+
+use super::error::{Error, Result};
+use super::identity::Identity;
+use super::meta::{self, COUNTERS_KEY, IDENTITY_KEY};
+use super::options::Resources;
+use super::slot::{Slot, SlotTable};
+use super::writer::{Recovered, Writer};
+use super::{Sizes, Store};
+use crate::position::Partition;
+
+const DATABASE: &str = "db";
+const CORRUPT: &str = "corrupt-";
+
+/// An opened store.
+#[derive(Debug)]
+pub struct Opened {
+    /// The read side.
+    pub store: Arc<Store>,
+    /// The write side.
+    pub writer: Writer,
+    /// Where a damaged store was moved to, and what was wrong with it.
+    pub quarantined: Option<(PathBuf, String)>,
+}
+
+impl Store {
+    /// Opens the store of `topic` in `dir`, or makes one there.
+    ///
+    /// A damaged store is moved aside within `dir` and a fresh one is made: Kafka holds the truth. At most
+    /// `corrupt_kept` damaged ones are kept.
+    ///
+    /// # Errors
+    /// [`Error::Locked`], [`Error::Newer`], [`Error::OtherTopic`] and [`Error::NotAStore`] touch nothing;
+    /// [`Error::Io`] and [`Error::NoSpace`] when the directory cannot be used.
+    pub fn open(dir: &Path, topic: &str, resources: &Resources, corrupt_kept: usize) -> Result<Opened> {
+        fs::create_dir_all(dir).map_err(Error::io(dir))?;
+        match open_whole(dir, topic, resources) {
+            Err(Error::Corrupt { detail }) => {
+                let aside = move_aside(dir, corrupt_kept)?;
+                let (store, writer) = open_whole(dir, topic, resources)?;
+                Ok(Opened { store, writer, quarantined: Some((aside, detail)) })
+            }
+            opened => opened.map(|(store, writer)| Opened { store, writer, quarantined: None }),
+        }
+    }
+}
+
+fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Store>, Writer)> {
+    let path = dir.join(DATABASE);
+    let known = Identity::read(dir)?;
+    if let Some(identity) = known.as_ref().filter(|identity| identity.topic != topic) {
+        let (found, wanted) = (identity.topic.clone(), topic.to_owned());
+        return Err(Error::OtherTopic { path: dir.to_owned(), found, wanted });
+    }
+    if known.is_none() && holds_files(dir)? {
+        return Err(Error::NotAStore { path: dir.to_owned() });
+    }
+    let identity = known.clone().unwrap_or_else(|| Identity::new(topic));
+    let db = DB::open(&resources.options(), &path).map_err(|error| opening(error, dir))?;
+    if known.is_none() {
+        let mut rows = WriteBatch::default();
+        meta::put(&mut rows, &IDENTITY_KEY, &identity)?;
+        let mut synced = WriteOptions::default();
+        synced.set_sync(true);
+        db.write_opt(rows, &synced)?;
+        identity.write(dir)?;
+    } else if meta::get::<Identity>(&db, &IDENTITY_KEY)?.as_ref() != Some(&identity) {
+        return Err(Error::corrupt("the database is empty or belongs to another directory"));
+    }
+    assemble(db, dir.to_owned(), identity)
+}
+
+fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Writer)> {
+    let mut slots: BTreeMap<_, _> = meta::slot_rows(&db)?
+        .into_iter()
+        .map(|(number, row)| (number, Arc::new(Slot::from_row(number, row))))
+        .collect();
+    let counters: meta::Counters = meta::get(&db, &COUNTERS_KEY)?.unwrap_or_default();
+    let partitions: BTreeMap<Partition, meta::PartitionRow> = meta::partition_rows(&db)?.into_iter().collect();
+    let mut table = SlotTable::default();
+    table.generation = counters.generation;
+    for (partition, row) in &partitions {
+        let mut take = |number| slots.remove(&number).ok_or_else(|| Error::corrupt("a slot's row is missing"));
+        if let Some(number) = row.serving {
+            table.serving.insert(*partition, take(number)?);
+        }
+        if let Some(number) = row.building {
+            table.building.insert(*partition, take(number)?);
+        }
+    }
+    // A slot no partition refers to was on its way out when the process ended.
+    let retired = slots.into_values().collect();
+    let table = ArcSwap::from_pointee(table.relocated());
+    let store = Arc::new(Store { db, dir, identity, table });
+    let writer = Writer::new(Arc::clone(&store), Recovered { counters, partitions, retired });
+    tracing::debug!(sizes = ?store.sizes() as Sizes, "store opened");
+    Ok((store, writer))
+}
+
+fn opening(error: rocksdb::Error, dir: &Path) -> Error {
+    let detail = error.to_string();
+    let io = |kind| Error::Io { path: dir.to_owned(), source: std::io::Error::from(kind) };
+    if detail.contains("LOCK: Resource temporarily unavailable") || detail.contains("lock hold by current process") {
+        return Error::Locked { path: dir.to_owned() };
+    }
+    match () {
+        () if detail.contains("Permission denied") => io(ErrorKind::PermissionDenied),
+        () if detail.contains("Read-only file system") => io(ErrorKind::ReadOnlyFilesystem),
+        () if detail.contains("Too many open files") => {
+            Error::Refused { detail: format!("{detail}; raise the limit of open files (ulimit -n)") }
+        }
+        () => match Error::from(error) {
+            // A file that is missing or cut off is reported in many words; all of them mean damage.
+            Error::Refused { detail } => Error::Corrupt { detail },
+            other => other,
+        },
+    }
+}
+
+/// Hidden files and `lost+found` come with a fresh volume; damaged stores moved aside are our own.
+fn holds_files(dir: &Path) -> Result<bool> {
+    for file in fs::read_dir(dir).map_err(Error::io(dir))? {
+        let name = file.map_err(Error::io(dir))?.file_name();
+        let name = name.to_string_lossy();
+        if !(name.starts_with('.') || name == "lost+found" || name.starts_with(CORRUPT) || name.starts_with("IDENTITY"))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn move_aside(dir: &Path, kept: usize) -> Result<PathBuf> {
+    let aside = dir.join(format!("{CORRUPT}{}", crate::time::Millis::now().get()));
+    fs::create_dir(&aside).map_err(Error::io(&aside))?;
+    match fs::rename(dir.join(DATABASE), aside.join(DATABASE)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(dir)(error)),
+        _ => Identity::move_to(dir, &aside)?,
+    }
+    let mut old: Vec<_> = fs::read_dir(dir)
+        .map_err(Error::io(dir))?
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(CORRUPT)))
+        .collect();
+    old.sort();
+    let surplus = old.len().saturating_sub(kept.max(1));
+    for path in old.iter().take(surplus) {
+        fs::remove_dir_all(path).map_err(Error::io(path))?;
+    }
+    Ok(aside)
+}

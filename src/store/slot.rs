@@ -1,0 +1,249 @@
+//! Slots and the table that says which of them answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::meta::{Build, SlotRow};
+use crate::entry::SlotNumber;
+use crate::interpretation::RULES_LATEST_VALUE;
+use crate::partitioner::{Pair, Verified};
+use crate::position::{Partition, Position};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+
+/// "Never" for the time a slot was caught up.
+const NEVER: i64 = i64::MIN;
+
+/// One build of one partition: where its entries lie, and how far they reach.
+#[derive(Debug)]
+pub struct Slot {
+    number: SlotNumber,
+    partition: Partition,
+    topic_id: TopicId,
+    build: Build,
+    position: AtomicI64,
+    caught_up_at: AtomicI64,
+    /// Touched by the writer alone; readers see it through the table's locator.
+    ledger: Mutex<Ledger>,
+}
+
+/// What only the writer needs to know of a slot.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ledger {
+    pub(super) epoch: Option<(i32, Position)>,
+    pub(super) verified: Verified,
+}
+
+impl Slot {
+    pub(super) fn from_row(number: SlotNumber, row: SlotRow) -> Self {
+        Self {
+            number,
+            partition: row.partition,
+            topic_id: row.topic_id,
+            build: row.build,
+            position: AtomicI64::new(row.position.get()),
+            caught_up_at: AtomicI64::new(row.caught_up_at.map_or(NEVER, Millis::get)),
+            ledger: Mutex::new(Ledger { epoch: row.epoch, verified: row.verified }),
+        }
+    }
+
+    pub(super) fn row(&self) -> SlotRow {
+        let ledger = self.ledger.lock().clone();
+        SlotRow {
+            partition: self.partition,
+            topic_id: self.topic_id,
+            rules: RULES_LATEST_VALUE,
+            position: self.position(),
+            epoch: ledger.epoch,
+            caught_up_at: self.caught_up_at(),
+            verified: ledger.verified,
+            build: self.build.clone(),
+        }
+    }
+
+    /// Returns the number under which the slot's entries lie.
+    #[must_use]
+    pub fn number(&self) -> SlotNumber {
+        self.number
+    }
+
+    /// Returns the partition the slot was built from.
+    #[must_use]
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// Returns the incarnation of the topic the slot was built from.
+    #[must_use]
+    pub fn topic_id(&self) -> TopicId {
+        self.topic_id
+    }
+
+    /// Returns why and over which offsets the slot was built.
+    #[must_use]
+    pub fn build(&self) -> &Build {
+        &self.build
+    }
+
+    /// Returns the next offset to read: everything below it is applied and readable.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position::new(self.position.load(Ordering::Acquire))
+    }
+
+    /// Returns the last time the slot was known to hold everything the log held.
+    #[must_use]
+    pub fn caught_up_at(&self) -> Option<Millis> {
+        match self.caught_up_at.load(Ordering::Acquire) {
+            NEVER => None,
+            at => Some(Millis::new(at)),
+        }
+    }
+
+    /// Takes notice that at `at` the log held nothing beyond what is applied now; never goes back in time.
+    pub fn set_caught_up_at(&self, at: Millis) {
+        self.caught_up_at.fetch_max(at.get(), Ordering::AcqRel);
+    }
+
+    /// Returns the leader epoch of the last record applied and the position right after that record.
+    #[must_use]
+    pub fn epoch(&self) -> Option<(i32, Position)> {
+        self.ledger.lock().epoch
+    }
+
+    pub(super) fn ledger(&self) -> parking_lot::MutexGuard<'_, Ledger> {
+        self.ledger.lock()
+    }
+
+    /// Order matters: called after the write that made the data readable, forwards only.
+    pub(super) fn publish(&self, position: Position) {
+        self.position.fetch_max(position.get(), Ordering::AcqRel);
+    }
+}
+
+/// Which slots answer and which are being filled; a snapshot that readers hold while they answer.
+#[derive(Debug, Clone, Default)]
+pub struct SlotTable {
+    pub(super) serving: BTreeMap<Partition, Arc<Slot>>,
+    pub(super) building: BTreeMap<Partition, Arc<Slot>>,
+    pub(super) generation: u64,
+    locator: Locator,
+}
+
+/// Where a key can lie, as far as the records of the serving slots tell.
+#[derive(Debug, Clone, Default)]
+struct Locator {
+    /// Each pair with the partitions it explains; partition `p` is bit `p % 64` of word `p / 64`.
+    pairs: Vec<(Pair, Vec<u64>)>,
+    /// Partitions with a record no pair explains: always asked.
+    unexplained: Vec<Partition>,
+}
+
+impl SlotTable {
+    /// Returns the slots that answer, by partition.
+    #[must_use]
+    pub fn serving(&self) -> &BTreeMap<Partition, Arc<Slot>> {
+        &self.serving
+    }
+
+    /// Returns the slots that are being filled, by partition.
+    #[must_use]
+    pub fn building(&self) -> &BTreeMap<Partition, Arc<Slot>> {
+        &self.building
+    }
+
+    /// Returns how many swaps readers could see so far.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Returns the pairs by which keys are found, each with the number of partitions it explains.
+    pub fn pairs(&self) -> impl Iterator<Item = (Pair, usize)> + '_ {
+        let ones = |words: &Vec<u64>| words.iter().map(|word| word.count_ones() as usize).sum();
+        self.locator.pairs.iter().map(move |(pair, words)| (*pair, ones(words)))
+    }
+
+    /// Returns whether some partition has to be asked for every key.
+    #[must_use]
+    pub fn has_unexplained(&self) -> bool {
+        !self.locator.unexplained.is_empty()
+    }
+
+    /// Calls `visit` with each serving slot that can hold `key`, each once.
+    pub(super) fn locate<'t, E>(
+        &'t self,
+        key: &[u8],
+        mut visit: impl FnMut(&'t Arc<Slot>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // Few pairs remain once records were seen, so a linear look-back beats a set.
+        let mut asked: [Partition; 16] = [-1; 16];
+        let mut count = 0;
+        for (pair, partitions) in &self.locator.pairs {
+            let partition = pair.partition(key);
+            if !holds(partitions, partition) || asked.iter().take(count).any(|seen| *seen == partition) {
+                continue;
+            }
+            if let Some(slot) = self.serving.get(&partition) {
+                visit(slot)?;
+            }
+            if let Some(place) = asked.get_mut(count) {
+                *place = partition;
+                count += 1;
+            }
+        }
+        for partition in &self.locator.unexplained {
+            if let Some(slot) = self.serving.get(partition) {
+                visit(slot)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the table with its locator made anew from the slots' ledgers.
+    pub(super) fn relocated(mut self) -> Self {
+        let mut locator = Locator::default();
+        for (partition, slot) in &self.serving {
+            let ledger = slot.ledger();
+            let Some(pairs) = ledger.verified.pairs() else {
+                locator.unexplained.push(*partition);
+                continue;
+            };
+            for pair in pairs {
+                let at = locator.pairs.iter().position(|(known, _)| *known == pair);
+                let at = at.unwrap_or_else(|| {
+                    locator.pairs.push((pair, Vec::new()));
+                    locator.pairs.len() - 1
+                });
+                if let Some((_, partitions)) = locator.pairs.get_mut(at) {
+                    insert(partitions, *partition);
+                }
+            }
+        }
+        self.locator = locator;
+        self
+    }
+}
+
+fn bit(partition: Partition) -> (usize, u64) {
+    let number = partition.unsigned_abs() as usize;
+    (number / 64, 1 << (number % 64))
+}
+
+fn holds(partitions: &[u64], partition: Partition) -> bool {
+    let (word, bit) = bit(partition);
+    partitions.get(word).is_some_and(|bits| bits & bit != 0)
+}
+
+fn insert(partitions: &mut Vec<u64>, partition: Partition) {
+    let (word, bit) = bit(partition);
+    if partitions.len() <= word {
+        partitions.resize(word + 1, 0);
+    }
+    if let Some(bits) = partitions.get_mut(word) {
+        *bits |= bit;
+    }
+}

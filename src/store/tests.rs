@@ -1,0 +1,196 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::batch::Batch;
+use crate::config::sections::StoreConfig;
+use crate::entry::SlotNumber;
+use crate::interpretation::latest_value;
+use crate::position::Offset;
+use crate::record::{Record, Timestamp, TimestampKind};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+
+const TOPIC: &str = "user-profiles";
+
+fn resources() -> Resources {
+    Resources::new(&StoreConfig::default(), 1).unwrap()
+}
+
+fn open(dir: &TempDir) -> Opened {
+    Store::open(dir.path(), TOPIC, &resources(), 2).unwrap()
+}
+
+fn plan(partition: Partition, high: i64) -> BuildPlan {
+    BuildPlan {
+        partition,
+        partitions: 1,
+        topic_id: TopicId::new([1; 16]),
+        low: Position::ZERO,
+        high: Position::new(high),
+        observed_at: Millis::new(1000),
+        reason: BuildReason::FirstStart,
+    }
+}
+
+fn put(batch: &mut Batch, slot: SlotNumber, offset: i64, key: &[u8], value: Option<&[u8]>) {
+    let timestamp = Timestamp { at: Millis::new(offset), kind: TimestampKind::Create };
+    let offset = Offset::new(offset);
+    let headers = &[(&b"trace"[..], Some(&b"1"[..]))];
+    let record = Record { partition: 0, offset, leader_epoch: Some(2), timestamp, key: Some(key), value, headers };
+    batch.push(slot, &record, latest_value(&record).unwrap());
+}
+
+fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+    store.find(&store.table(), key).unwrap().map(|entry| entry.value().to_vec())
+}
+
+#[test]
+fn entries_and_position_survive_a_restart_together() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 3)).unwrap().number();
+    let mut batch = Batch::new(0, true);
+    put(&mut batch, slot, 0, b"a", Some(b"1"));
+    put(&mut batch, slot, 1, b"b", Some(b""));
+    put(&mut batch, slot, 2, b"a", None);
+    writer.apply(&mut batch).unwrap();
+    assert!(writer.promote(0).unwrap());
+    drop((store, writer));
+
+    let Opened { store, quarantined, .. } = open(&dir);
+    assert!(quarantined.is_none());
+    let serving = Arc::clone(&store.table().serving()[&0]);
+    assert_eq!(serving.position(), Position::new(3));
+    assert_eq!(serving.epoch(), Some((2, Position::new(3))));
+    assert_eq!(serving.caught_up_at(), Some(Millis::new(1000)));
+    assert_eq!(value(&store, b"a"), None);
+    assert_eq!(value(&store, b"b"), Some(Vec::new()));
+    let entry = store.find(&store.table(), b"b").unwrap().unwrap();
+    assert_eq!((entry.header.offset, entry.position), (Offset::new(1), Position::new(3)));
+    assert_eq!(entry.headers().unwrap(), [(&b"trace"[..], Some(&b"1"[..]))]);
+}
+
+#[test]
+fn a_slot_answers_only_after_it_has_reached_its_end_offset() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 2)).unwrap().number();
+    let mut batch = Batch::new(0, true);
+    put(&mut batch, slot, 0, b"a", Some(b"1"));
+    writer.apply(&mut batch).unwrap();
+    assert!(!writer.promote(0).unwrap());
+    assert!(store.table().serving().is_empty());
+    batch.clear(0);
+    batch.reach(slot, 0, Position::new(2));
+    writer.apply(&mut batch).unwrap();
+    assert!(writer.promote(0).unwrap());
+    assert_eq!(value(&store, b"a"), Some(b"1".to_vec()));
+}
+
+#[test]
+fn a_new_build_replaces_the_old_one_and_its_entries_go_when_no_reader_holds_it() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let mut batch = Batch::new(0, true);
+    for (round, key) in [b"old", b"new"].into_iter().enumerate() {
+        let slot = writer.start_build(&plan(0, 1)).unwrap().number();
+        assert_eq!(slot.0 as usize, round);
+        put(&mut batch, slot, 0, key, Some(b"v"));
+        writer.apply(&mut batch).unwrap();
+        batch.clear(0);
+        assert_eq!(value(&store, b"new"), None);
+        if round == 0 {
+            assert!(writer.promote(0).unwrap());
+        }
+    }
+    let held = store.table();
+    assert!(writer.promote(0).unwrap());
+    assert_eq!(writer.sweep().unwrap(), 0);
+    assert!(store.find(&held, b"old").unwrap().is_some(), "a reader keeps the table it took");
+    assert_eq!(value(&store, b"old"), None);
+    assert_eq!(store.table().generation(), 2);
+    drop(held);
+    assert_eq!(writer.sweep().unwrap(), 1);
+    let old = SlotNumber(0);
+    let (start, end) = entry::slot_range(old);
+    let rest = store.db.iterator(rocksdb::IteratorMode::From(&start, rocksdb::Direction::Forward));
+    assert_eq!(rest.filter(|row| row.as_ref().unwrap().0.as_ref() < &end[..]).count(), 0);
+}
+
+#[test]
+fn a_users_key_never_collides_with_bookkeeping() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 3)).unwrap().number();
+    let mut batch = Batch::new(0, true);
+    let keys: [&[u8]; 3] = [b"\0i", b"", b"\0s\0\0\0\0"];
+    for (offset, key) in keys.into_iter().enumerate() {
+        put(&mut batch, slot, offset as i64, key, Some(b"mine"));
+    }
+    writer.apply(&mut batch).unwrap();
+    writer.promote(0).unwrap();
+    assert!(keys.into_iter().all(|key| value(&store, key) == Some(b"mine".to_vec())));
+    drop((store, writer));
+    assert!(open(&dir).quarantined.is_none());
+}
+
+#[test]
+fn a_second_process_is_told_that_the_store_is_in_use() {
+    let dir = TempDir::new().unwrap();
+    let _held = open(&dir);
+    let error = Store::open(dir.path(), TOPIC, &resources(), 2).unwrap_err();
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+}
+
+#[test]
+fn a_store_of_another_topic_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&dir));
+    let error = Store::open(dir.path(), "orders", &resources(), 2).unwrap_err();
+    assert!(matches!(error, Error::OtherTopic { .. }), "{error}");
+    assert!(open(&dir).quarantined.is_none());
+}
+
+#[test]
+fn a_directory_with_other_files_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+    let error = Store::open(dir.path(), TOPIC, &resources(), 2).unwrap_err();
+    assert!(matches!(error, Error::NotAStore { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_store_of_a_later_format_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&dir));
+    let path = dir.path().join("IDENTITY");
+    let later = std::fs::read_to_string(&path).unwrap().replace("\"format\":1", "\"format\":2");
+    std::fs::write(&path, &later).unwrap();
+    let error = Store::open(dir.path(), TOPIC, &resources(), 2).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 2, .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), later);
+}
+
+#[test]
+fn a_database_that_was_emptied_is_moved_aside_and_not_taken_for_a_first_start() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&dir));
+    std::fs::remove_dir_all(dir.path().join("db")).unwrap();
+    let opened = open(&dir);
+    let (aside, detail) = opened.quarantined.expect("the loss is noticed");
+    assert!(aside.join("IDENTITY").exists(), "{detail}");
+}
+
+#[test]
+fn at_most_the_configured_number_of_damaged_stores_is_kept() {
+    let dir = TempDir::new().unwrap();
+    for _ in 0..4 {
+        let opened = open(&dir);
+        drop(opened);
+        std::fs::write(dir.path().join("db/CURRENT"), "").unwrap();
+    }
+    let corrupt = std::fs::read_dir(dir.path()).unwrap();
+    let corrupt = corrupt.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with("corrupt-"));
+    assert_eq!(corrupt.count(), 2);
+}
