@@ -1,13 +1,16 @@
 //! The current state of Kafka topics, over HTTP.
 
 pub mod batch;
+pub mod config;
 pub mod entry;
 pub mod interpretation;
+pub mod metrics;
 pub mod partitioner;
 pub mod position;
+pub mod progress;
 pub mod record;
 pub mod source;
+pub mod store;
 pub mod time;
 pub mod topic_id;
-pub mod config;
-pub mod store;
+pub mod view;

@@ -1,0 +1,293 @@
+//! What the write side of a view knows beyond its store; the read side and the probes look at it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+
+use crate::metrics::WriteMetrics;
+use crate::position::{Partition, Position};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+
+/// Events kept per view.
+const EVENTS_MAX: usize = 20;
+
+/// Progress of one view.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The partitions this view is wanted to hold; data, not a range.
+    partitions: RwLock<Arc<BTreeMap<Partition, Arc<PartitionProgress>>>>,
+    topic: RwLock<Option<TopicFacts>>,
+    trouble: Mutex<Option<Trouble>>,
+    events: Mutex<VecDeque<Event>>,
+    metrics: WriteMetrics,
+}
+
+/// Progress of one partition.
+#[derive(Debug, Default)]
+pub struct PartitionProgress {
+    log_start: AtomicI64,
+    end_offset: AtomicI64,
+    known: AtomicBool,
+    caught_up: AtomicBool,
+    records: AtomicU64,
+    started_at: AtomicI64,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+/// What the cluster says of the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicFacts {
+    /// Id of the cluster.
+    pub cluster_id: String,
+    /// Id of the topic.
+    pub topic_id: TopicId,
+    /// Whether the id was derived from names, because the broker knows none.
+    pub topic_id_derived: bool,
+    /// Partitions the topic has.
+    pub partitions: u32,
+}
+
+/// A condition that keeps a view or a partition from being what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Stable word in kebab-case.
+    pub code: TroubleCode,
+    /// For people: what happened, and what to do where there is something.
+    pub detail: String,
+    /// When it began.
+    pub since: Millis,
+}
+
+/// What kind of trouble it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TroubleCode {
+    /// No broker answers.
+    BrokerUnreachable,
+    /// The cluster has no such topic (any more).
+    TopicMissing,
+    /// A right is missing.
+    Unauthorized,
+    /// The bootstrap address leads to another cluster than before.
+    WrongCluster,
+    /// The disk is full; nothing is applied until there is space.
+    DiskFull,
+    /// The store refuses to write.
+    StorageError,
+    /// The log no longer holds what comes next.
+    OutOfRange,
+    /// What the log holds cannot be read.
+    Undeliverable,
+}
+
+/// Something that happened to a view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Stable word in kebab-case.
+    pub kind: &'static str,
+    /// Partition it happened to; none for the whole view.
+    pub partition: Option<Partition>,
+    /// For people.
+    pub detail: String,
+}
+
+impl TroubleCode {
+    /// Returns the stable word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BrokerUnreachable => "broker-unreachable",
+            Self::TopicMissing => "topic-missing",
+            Self::Unauthorized => "unauthorized",
+            Self::WrongCluster => "wrong-cluster",
+            Self::DiskFull => "disk-full",
+            Self::StorageError => "storage-error",
+            Self::OutOfRange => "out-of-range",
+            Self::Undeliverable => "undeliverable",
+        }
+    }
+}
+
+impl Progress {
+    /// Returns the partitions the view is wanted to hold.
+    #[must_use]
+    pub fn partitions(&self) -> Arc<BTreeMap<Partition, Arc<PartitionProgress>>> {
+        Arc::clone(&self.partitions.read())
+    }
+
+    /// Returns the progress of `partition`, which belongs to the wanted ones from now on.
+    pub fn want(&self, partition: Partition) -> Arc<PartitionProgress> {
+        if let Some(known) = self.partitions.read().get(&partition) {
+            return Arc::clone(known);
+        }
+        let mut partitions = self.partitions.write();
+        Arc::clone(Arc::make_mut(&mut partitions).entry(partition).or_default())
+    }
+
+    /// Returns what the cluster said of the topic last.
+    #[must_use]
+    pub fn topic(&self) -> Option<TopicFacts> {
+        self.topic.read().clone()
+    }
+
+    /// Takes notice of what the cluster says of the topic.
+    pub fn set_topic(&self, facts: TopicFacts) {
+        *self.topic.write() = Some(facts);
+    }
+
+    /// Returns what is wrong with the view as a whole.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().clone()
+    }
+
+    /// Records trouble of the view; returns whether it is another kind than before.
+    pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
+        set(&self.trouble, code, detail)
+    }
+
+    /// Ends the trouble of the view if it is of a kind for which `ends` holds; returns what it was.
+    pub fn clear_trouble(&self, ends: impl Fn(TroubleCode) -> bool) -> Option<Trouble> {
+        clear(&self.trouble, ends)
+    }
+
+    /// Returns the last events, oldest first.
+    #[must_use]
+    pub fn events(&self) -> Vec<Event> {
+        self.events.lock().iter().cloned().collect()
+    }
+
+    /// Adds an event; the oldest goes when there are too many.
+    pub fn record_event(&self, kind: &'static str, partition: Option<Partition>, detail: String) {
+        let at = Millis::now().rfc3339().unwrap_or_default();
+        let mut events = self.events.lock();
+        if events.len() == EVENTS_MAX {
+            events.pop_front();
+        }
+        events.push_back(Event { at, kind, partition, detail });
+    }
+
+    /// Returns the counters of the write side.
+    #[must_use]
+    pub fn metrics(&self) -> &WriteMetrics {
+        &self.metrics
+    }
+}
+
+impl PartitionProgress {
+    /// Returns log start and end offset as the cluster said last; none before it was asked.
+    #[must_use]
+    pub fn log(&self) -> Option<(Position, Position)> {
+        let known = self.known.load(Ordering::Acquire);
+        let number = |cell: &AtomicI64| Position::new(cell.load(Ordering::Relaxed));
+        known.then(|| (number(&self.log_start), number(&self.end_offset)))
+    }
+
+    /// Takes notice of log start and end offset.
+    pub fn set_log(&self, log_start: Position, end_offset: Position) {
+        self.log_start.store(log_start.get(), Ordering::Relaxed);
+        self.end_offset.store(end_offset.get(), Ordering::Relaxed);
+        self.known.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the partition has caught up since the process started.
+    #[must_use]
+    pub fn caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Acquire)
+    }
+
+    /// Takes notice that the partition has caught up.
+    pub fn set_caught_up(&self) {
+        self.caught_up.store(true, Ordering::Release);
+    }
+
+    /// Begins to count the records of a restore.
+    pub fn start_count(&self, at: Millis) {
+        self.records.store(0, Ordering::Relaxed);
+        self.started_at.store(at.get(), Ordering::Release);
+    }
+
+    /// Counts records applied.
+    pub fn count(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// Returns the records counted, and since when; none before the partition was started.
+    #[must_use]
+    pub fn counted(&self) -> Option<(u64, Millis)> {
+        match self.started_at.load(Ordering::Acquire) {
+            0 => None,
+            at => Some((self.records.load(Ordering::Relaxed), Millis::new(at))),
+        }
+    }
+
+    /// Returns what is wrong with the partition.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().clone()
+    }
+
+    /// Records trouble of the partition; returns whether it is another kind than before.
+    pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
+        set(&self.trouble, code, detail)
+    }
+
+    /// Ends the trouble of the partition; returns what it was.
+    pub fn clear_trouble(&self) -> Option<Trouble> {
+        clear(&self.trouble, |_| true)
+    }
+}
+
+fn set(cell: &Mutex<Option<Trouble>>, code: TroubleCode, detail: String) -> bool {
+    let mut trouble = cell.lock();
+    let known = trouble.as_ref().filter(|known| known.code == code);
+    let since = known.map_or_else(Millis::now, |known| known.since);
+    let news = known.is_none();
+    *trouble = Some(Trouble { code, detail, since });
+    news
+}
+
+fn clear(cell: &Mutex<Option<Trouble>>, ends: impl Fn(TroubleCode) -> bool) -> Option<Trouble> {
+    let mut trouble = cell.lock();
+    if trouble.as_ref().is_some_and(|known| ends(known.code)) { trouble.take() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_the_same_kind_is_news_once_and_keeps_its_beginning() {
+        let progress = Progress::default();
+        assert!(progress.set_trouble(TroubleCode::DiskFull, "a".into()));
+        let since = progress.trouble().unwrap().since;
+        assert!(!progress.set_trouble(TroubleCode::DiskFull, "b".into()));
+        assert_eq!(progress.trouble().unwrap().since, since);
+        assert!(progress.clear_trouble(|code| code == TroubleCode::TopicMissing).is_none());
+        assert_eq!(progress.clear_trouble(|_| true).unwrap().detail, "b");
+    }
+
+    #[test]
+    fn only_the_last_events_are_kept() {
+        let progress = Progress::default();
+        for number in 0..25 {
+            progress.record_event("test", None, number.to_string());
+        }
+        let events = progress.events();
+        assert_eq!((events.len(), events[0].detail.as_str()), (20, "5"));
+    }
+
+    #[test]
+    fn a_wanted_partition_is_the_same_each_time() {
+        let progress = Progress::default();
+        progress.want(3).set_log(Position::ZERO, Position::new(9));
+        assert_eq!(progress.want(3).log(), Some((Position::ZERO, Position::new(9))));
+        assert_eq!(progress.partitions().len(), 1);
+    }
+}

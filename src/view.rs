@@ -1,0 +1,177 @@
+//! One view as the read side sees it: look-ups, condition, status.
+
+mod condition;
+mod status;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+pub use condition::{Condition, NotReady, State};
+pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus};
+
+use crate::config::sections::ViewConfig;
+use crate::config::view_name::ViewName;
+use crate::position::{Partition, Position};
+use crate::progress::Progress;
+use crate::store::{self, Entry, SlotTable, Store};
+use crate::topic_id::TopicTag;
+
+/// How long a computed condition is good for: what goes into it is observed about once a second.
+const CONDITION_AGE: Duration = Duration::from_millis(100);
+/// Attempts at a miss while the places to look at are changing.
+const MISS_ATTEMPTS: usize = 8;
+
+/// All views of the process by name.
+pub type Views = BTreeMap<ViewName, Arc<View>>;
+
+/// One view.
+#[derive(Debug)]
+pub struct View {
+    name: ViewName,
+    config: ViewConfig,
+    store: Arc<Store>,
+    progress: Arc<Progress>,
+    max_staleness: Duration,
+    condition: ArcSwap<(Instant, Condition)>,
+}
+
+/// Outcome of a look-up that could be answered.
+#[derive(Debug, Clone)]
+pub enum LookUp {
+    /// The key has a value; it reflects at least its partition up to the entry's position.
+    Found(Entry),
+    /// The key had no value at these positions.
+    Absent(Positions),
+}
+
+/// How far an answer reaches: next offset to read, per partition, of one incarnation of the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Positions {
+    /// Incarnation of the topic; none when no partition is served.
+    pub topic: Option<TopicTag>,
+    /// Next offset to read, by partition.
+    pub partitions: Vec<(Partition, Position)>,
+}
+
+/// Why a look-up cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum LookUpError {
+    /// The view has not caught up once: neither a value nor a miss could be trusted.
+    #[error("the view is still restoring")]
+    Restoring,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl View {
+    /// Joins a store and the progress of its write side to a view.
+    #[must_use]
+    pub fn new(
+        name: ViewName,
+        config: ViewConfig,
+        store: Arc<Store>,
+        progress: Arc<Progress>,
+        max_staleness: Duration,
+    ) -> Self {
+        let condition = Condition::of(&store.table(), &progress);
+        let condition = ArcSwap::from_pointee((Instant::now(), condition));
+        Self { name, config, store, progress, max_staleness, condition }
+    }
+
+    /// Returns the view's name.
+    #[must_use]
+    pub fn name(&self) -> &ViewName {
+        &self.name
+    }
+
+    /// Returns the view's configuration.
+    #[must_use]
+    pub fn config(&self) -> &ViewConfig {
+        &self.config
+    }
+
+    /// Returns the view's store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Returns the progress of the view's write side.
+    #[must_use]
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// Looks a key up.
+    ///
+    /// # Errors
+    /// [`LookUpError::Restoring`] before every wanted partition has caught up once.
+    pub fn look_up(&self, key: &[u8]) -> Result<LookUp, LookUpError> {
+        for _ in 0..MISS_ATTEMPTS {
+            let table = self.store.table();
+            if !self.is_complete(&table) {
+                return Err(LookUpError::Restoring);
+            }
+            if let Some(entry) = self.store.find(&table, key)? {
+                return Ok(LookUp::Found(entry));
+            }
+            // Order matters: a miss names how far every partition reaches, so the positions are read before
+            // the data, and the table that says where to look must still be the current one afterwards.
+            let positions = Positions::of(&table);
+            if let Some(entry) = self.store.find(&table, key)? {
+                return Ok(LookUp::Found(entry));
+            }
+            if self.store.is_current(&table) {
+                return Ok(LookUp::Absent(positions));
+            }
+        }
+        Err(LookUpError::Restoring)
+    }
+
+    /// Returns state, lag and staleness, at most a tenth of a second old.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        let cached = self.condition.load();
+        if cached.0.elapsed() < CONDITION_AGE {
+            return cached.1;
+        }
+        let condition = Condition::of(&self.store.table(), &self.progress);
+        self.condition.store(Arc::new((Instant::now(), condition)));
+        condition
+    }
+
+    /// Returns whether the view may be asked, or why not.
+    ///
+    /// # Errors
+    /// [`NotReady`] with the reason.
+    pub fn ready(&self) -> Result<(), NotReady> {
+        condition::ready(&self.store.table(), &self.progress, self.max_staleness)
+    }
+
+    /// Returns the whole status.
+    #[must_use]
+    pub fn status(&self) -> ViewStatus {
+        status::of(self)
+    }
+
+    /// Every wanted partition is served, and there is at least one.
+    fn is_complete(&self, table: &SlotTable) -> bool {
+        let wanted = self.progress.partitions();
+        !wanted.is_empty() && wanted.keys().all(|partition| table.serving().contains_key(partition))
+    }
+}
+
+impl Positions {
+    /// Reads the positions of all serving slots.
+    #[must_use]
+    pub fn of(table: &SlotTable) -> Self {
+        let topic = table.serving().values().next().map(|slot| slot.topic_id().tag());
+        let partitions =
+            table.serving().iter().map(|(partition, slot)| (*partition, slot.position())).collect();
+        Self { topic, partitions }
+    }
+}

@@ -1,0 +1,161 @@
+//! State, lag and staleness of a view, derived from its slots and its progress.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::position::Partition;
+use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode};
+use crate::store::{Slot, SlotTable};
+use crate::time::Millis;
+
+/// A view that was not known to be caught up for this long is stale.
+const STALE_SECONDS: f64 = 10.0;
+
+/// What a view or a partition is about; later words are worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Caught up, and following.
+    Live,
+    /// Serving, while a fresh state is built beside it.
+    Rebuilding,
+    /// Serving a state that has not been known to be current for a while.
+    Stale,
+    /// Serving the last state of a topic that is gone.
+    SourceLost,
+    /// Not serving yet.
+    Restoring,
+    /// Cannot go on; see the reason.
+    Stuck,
+}
+
+/// A view in four words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Condition {
+    /// The worst of its partitions' states.
+    pub state: State,
+    /// Why it is not live.
+    pub reason: Option<&'static str>,
+    /// Records between the positions and the ends of the log.
+    pub lag: u64,
+    /// Since when it is not known to be current; none when it never was.
+    pub caught_up_at: Option<Millis>,
+    /// Swaps that readers could see.
+    pub generation: u64,
+}
+
+/// Why a view is not ready.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NotReady {
+    /// Stable word in kebab-case.
+    pub reason: &'static str,
+    /// For people.
+    pub detail: String,
+}
+
+impl State {
+    /// Returns the stable word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Rebuilding => "rebuilding",
+            Self::Stale => "stale",
+            Self::SourceLost => "source-lost",
+            Self::Restoring => "restoring",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+impl Condition {
+    /// Derives the condition of a whole view.
+    #[must_use]
+    pub fn of(table: &SlotTable, progress: &Progress) -> Self {
+        let wanted = progress.partitions();
+        let trouble = progress.trouble();
+        let generation = table.generation();
+        let nothing = (State::Restoring, trouble.as_ref().map(|trouble| trouble.code.as_str()));
+        let mut worst = (if wanted.is_empty() { nothing } else { (State::Live, None) }, 0, None);
+        for (partition, known) in wanted.iter() {
+            let serving = table.serving().get(partition);
+            let (state, reason) = partition_state(table, *partition, known, trouble.as_ref());
+            if worst.0.0 < state {
+                worst.0 = (state, reason);
+            }
+            worst.1 += lag(serving.or_else(|| table.building().get(partition)), known);
+        }
+        let served = wanted.keys().map(|partition| table.serving().get(partition)?.caught_up_at());
+        worst.2 = served.min().flatten();
+        let ((state, reason), lag, caught_up_at) = worst;
+        Self { state, reason, lag, caught_up_at, generation }
+    }
+
+    /// Returns the seconds for which the view is not known to be current; none when it never was.
+    #[must_use]
+    pub fn staleness(&self) -> Option<f64> {
+        self.caught_up_at.map(|at| Millis::now().seconds_since(at))
+    }
+}
+
+pub(super) fn lag(slot: Option<&std::sync::Arc<Slot>>, known: &PartitionProgress) -> u64 {
+    match (slot, known.log()) {
+        (Some(slot), Some((_, end))) => slot.position().lag(end),
+        (None, Some((start, end))) => start.lag(end),
+        (_, None) => 0,
+    }
+}
+
+pub(super) fn partition_state(
+    table: &SlotTable,
+    partition: Partition,
+    known: &PartitionProgress,
+    view_trouble: Option<&Trouble>,
+) -> (State, Option<&'static str>) {
+    let own_trouble = known.trouble();
+    let trouble = own_trouble.as_ref().or(view_trouble);
+    let reason = trouble.map(|trouble| trouble.code.as_str());
+    let Some(serving) = table.serving().get(&partition) else {
+        let stuck = own_trouble.is_some();
+        return (if stuck { State::Stuck } else { State::Restoring }, reason);
+    };
+    if own_trouble.is_some() {
+        return (State::Stuck, reason);
+    }
+    if view_trouble.is_some_and(|trouble| trouble.code == TroubleCode::TopicMissing) {
+        return (State::SourceLost, reason);
+    }
+    if table.building().contains_key(&partition) {
+        return (State::Rebuilding, reason);
+    }
+    let age = serving.caught_up_at().map(|at| Millis::now().seconds_since(at));
+    if known.caught_up() && trouble.is_none() && age.is_some_and(|age| age < STALE_SECONDS) {
+        return (State::Live, None);
+    }
+    (State::Stale, reason.or(Some(if known.caught_up() { "behind" } else { "catching-up" })))
+}
+
+pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Duration) -> Result<(), NotReady> {
+    let wanted = progress.partitions();
+    let unserved = wanted.keys().filter(|partition| !table.serving().contains_key(partition)).count();
+    if wanted.is_empty() || unserved > 0 {
+        let trouble = progress.trouble();
+        let reason = trouble.as_ref().map_or("restoring", |trouble| trouble.code.as_str());
+        let detail = match trouble {
+            Some(trouble) => trouble.detail,
+            None if wanted.is_empty() => "the partitions of the topic are not known yet".to_owned(),
+            None => format!("{unserved} of {} partitions have not caught up once", wanted.len()),
+        };
+        return Err(NotReady { reason, detail });
+    }
+    for (partition, _) in wanted.iter().filter(|(_, known)| !known.caught_up()) {
+        let at = table.serving().get(partition).and_then(|slot| slot.caught_up_at());
+        let age = at.map_or(f64::INFINITY, |at| Millis::now().seconds_since(at));
+        if age > max_staleness.as_secs_f64() {
+            let detail = format!("partition {partition} was last known to be current {age:.0} s ago");
+            return Err(NotReady { reason: "stale", detail });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The status document of a view.
+
+use serde::Serialize;
+
+use super::View;
+use super::condition::{self, State};
+use crate::partitioner::Partitioner;
+use crate::position::{Partition, Position};
+use crate::progress::{Event, PartitionProgress, Trouble};
+use crate::store::{BuildReason, Slot, SlotTable};
+use crate::time::Millis;
+
+/// Status of a view, as served and as shown by the command line.
+#[derive(Debug, Clone, Serialize)]
+pub struct ViewStatus {
+    /// Name of the view.
+    pub view: String,
+    /// Its topic.
+    pub topic: String,
+    /// Incarnation of the topic; none before the cluster was asked and nothing is stored.
+    pub topic_id: Option<String>,
+    /// Whether the topic id is a stand-in derived from names, because the broker knows none.
+    pub topic_id_derived: bool,
+    /// Id of the cluster; none before it answered.
+    pub cluster_id: Option<String>,
+    /// The worst state of its partitions.
+    pub state: State,
+    /// Why it is not live.
+    pub reason: Option<String>,
+    /// For people: what is wrong, and what to do where there is something.
+    pub detail: Option<String>,
+    /// Whether readiness counts it as ready.
+    pub ready: bool,
+    /// Swaps that readers could see.
+    pub generation: u64,
+    /// Keys, estimated.
+    pub keys_estimated: u64,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// Records between the positions and the ends of the log.
+    pub lag: u64,
+    /// Seconds for which it is not known to be current; none when it never was.
+    pub staleness_s: Option<f64>,
+    /// Rules that explain where producers placed the keys, with their partition count.
+    pub partitioners: Vec<(Partitioner, u32)>,
+    /// Running rebuild; none when none runs.
+    pub rebuild: Option<RebuildStatus>,
+    /// Its partitions.
+    pub partitions: Vec<PartitionStatus>,
+    /// The last events, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// A rebuild of some partitions.
+#[derive(Debug, Clone, Serialize)]
+pub struct RebuildStatus {
+    /// Partitions being rebuilt.
+    pub partitions: Vec<Partition>,
+    /// Why the first of them is rebuilt.
+    pub reason: BuildReason,
+    /// Share of the offsets passed, 0 to 1.
+    pub progress: f64,
+    /// When the first of them began.
+    pub started_at: Option<String>,
+}
+
+/// Status of one partition.
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionStatus {
+    /// Number of the partition.
+    pub partition: Partition,
+    /// Its state.
+    pub state: State,
+    /// Why it is not live.
+    pub reason: Option<&'static str>,
+    /// Next offset to read of the slot that answers, or of the one being filled when none answers yet.
+    pub position: Option<Position>,
+    /// First offset of the log.
+    pub log_start: Option<Position>,
+    /// Next offset the log will give.
+    pub end_offset: Option<Position>,
+    /// Records between the position and the end of the log.
+    pub lag: u64,
+    /// Seconds for which it is not known to be current.
+    pub staleness_s: Option<f64>,
+    /// Last time it was known to be current.
+    pub caught_up_at: Option<String>,
+    /// What went wrong last and is not over.
+    pub last_error: Option<String>,
+    /// The build that runs; none when none runs.
+    pub restore: Option<RestoreStatus>,
+}
+
+/// A build on its way.
+#[derive(Debug, Clone, Serialize)]
+pub struct RestoreStatus {
+    /// Records applied so far by this process.
+    pub records: u64,
+    /// Their rate since the build was started or resumed.
+    pub records_per_second: f64,
+    /// Next offset to read of the slot being filled.
+    pub position: Position,
+    /// Position at which the slot may answer.
+    pub target: Position,
+    /// Share of the offsets passed, 0 to 1.
+    pub progress: f64,
+    /// Upper bound of the seconds still needed, since compacted offsets have holes; none while unknown.
+    pub eta_s_max: Option<f64>,
+}
+
+pub(super) fn of(view: &View) -> ViewStatus {
+    let table = view.store().table();
+    let progress = view.progress();
+    let condition = condition::Condition::of(&table, progress);
+    let facts = progress.topic();
+    let stored_id = table.serving().values().next().map(|slot| slot.topic_id());
+    let trouble = progress.trouble();
+    let sizes = view.store().sizes();
+    let partitions: Vec<_> = progress
+        .partitions()
+        .iter()
+        .map(|(partition, known)| partition_status(&table, *partition, known, trouble.as_ref()))
+        .collect();
+    let detail = trouble.map(|trouble| trouble.detail);
+    ViewStatus {
+        view: view.name().to_string(),
+        topic: view.config().topic.clone(),
+        topic_id: stored_id.or(facts.as_ref().map(|facts| facts.topic_id)).map(|id| id.to_string()),
+        topic_id_derived: facts.as_ref().is_some_and(|facts| facts.topic_id_derived),
+        cluster_id: facts.map(|facts| facts.cluster_id),
+        state: condition.state,
+        reason: condition.reason.map(str::to_owned),
+        detail: detail.or_else(|| partitions.iter().find_map(|partition| partition.last_error.clone())),
+        ready: view.ready().is_ok(),
+        generation: condition.generation,
+        keys_estimated: sizes.keys_estimated,
+        disk_bytes: sizes.disk_bytes,
+        lag: condition.lag,
+        staleness_s: condition.staleness(),
+        partitioners: table.pairs().map(|(pair, _)| (pair.partitioner, pair.partitions)).collect(),
+        rebuild: rebuild(&table),
+        partitions,
+        events: progress.events(),
+    }
+}
+
+fn rebuild(table: &SlotTable) -> Option<RebuildStatus> {
+    let running: Vec<_> =
+        table.building().values().filter(|slot| table.serving().contains_key(&slot.partition())).collect();
+    let first = running.first()?;
+    let share = running.iter().map(|slot| passed(slot)).sum::<f64>();
+    let started_at = running.iter().map(|slot| slot.build().started_at).min();
+    #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
+    let count = running.len() as f64;
+    Some(RebuildStatus {
+        partitions: running.iter().map(|slot| slot.partition()).collect(),
+        reason: first.build().reason,
+        progress: share / count,
+        started_at: started_at.and_then(Millis::rfc3339),
+    })
+}
+
+fn partition_status(
+    table: &SlotTable,
+    partition: Partition,
+    known: &PartitionProgress,
+    view_trouble: Option<&Trouble>,
+) -> PartitionStatus {
+    let (state, reason) = condition::partition_state(table, partition, known, view_trouble);
+    let building = table.building().get(&partition);
+    let slot = table.serving().get(&partition).or(building);
+    let caught_up_at = slot.and_then(|slot| slot.caught_up_at());
+    PartitionStatus {
+        partition,
+        state,
+        reason,
+        position: slot.map(|slot| slot.position()),
+        log_start: known.log().map(|log| log.0),
+        end_offset: known.log().map(|log| log.1),
+        lag: condition::lag(slot, known),
+        staleness_s: caught_up_at.map(|at| Millis::now().seconds_since(at)),
+        caught_up_at: caught_up_at.and_then(Millis::rfc3339),
+        last_error: known.trouble().map(|trouble| trouble.detail),
+        restore: building.map(|slot| restore(slot, known)),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates and shares are estimates")]
+fn restore(slot: &Slot, known: &PartitionProgress) -> RestoreStatus {
+    let (records, since) = known.counted().unwrap_or((0, Millis::now()));
+    let seconds = Millis::now().seconds_since(since);
+    let records_per_second = if seconds > 0.0 { records as f64 / seconds } else { 0.0 };
+    let left = slot.position().lag(slot.build().high) as f64;
+    let eta_s_max = (records_per_second > 0.0).then(|| left / records_per_second);
+    RestoreStatus {
+        records,
+        records_per_second,
+        position: slot.position(),
+        target: slot.build().high,
+        progress: passed(slot),
+        eta_s_max,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share is an estimate")]
+fn passed(slot: &Slot) -> f64 {
+    let build = slot.build();
+    let all = build.low.lag(build.high) as f64;
+    if all > 0.0 { 1.0 - slot.position().lag(build.high) as f64 / all } else { 1.0 }
+}
