@@ -5,7 +5,7 @@
 //! for byte as it was produced.
 
 use crate::position::Offset;
-use crate::record::{Headers, Timestamp, TimestampKind};
+use crate::record::{Header, Headers, Timestamp, TimestampKind};
 use crate::time::Millis;
 
 /// First byte of the key space of entries.
@@ -127,7 +127,7 @@ impl EntryHeader {
     ///
     /// # Errors
     /// [`FormatError::Garbled`] when they are cut off.
-    pub fn headers<'a>(&self, stored: &'a [u8]) -> Result<Vec<(&'a [u8], Option<&'a [u8]>)>, FormatError> {
+    pub fn headers<'a>(&self, stored: &'a [u8]) -> Result<Vec<Header<'a>>, FormatError> {
         let block = stored.get(self.headers.0..self.headers.1).ok_or(FormatError::Garbled)?;
         let mut cursor = Cursor { bytes: block, at: 0 };
         let mut headers = Vec::new();

@@ -42,5 +42,8 @@ pub enum TimestampKind {
     LogAppend,
 }
 
-/// Headers of a record: name and value; a value may be null.
-pub type Headers<'a> = &'a [(&'a [u8], Option<&'a [u8]>)];
+/// One header of a record: name and value; the value may be null.
+pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// Headers of a record, in the order the producer set them.
+pub type Headers<'a> = &'a [Header<'a>];

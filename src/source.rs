@@ -31,6 +31,8 @@ pub enum Event<'a> {
 pub enum Failure {
     /// The position is below the log start or beyond the end, or the log was truncated.
     OutOfRange(String),
+    /// The cluster has no such topic or partition any more.
+    Gone,
     /// The right to read the topic is missing.
     Unauthorized(String),
     /// Anything else the client reports, such as a batch with a wrong checksum.

@@ -20,7 +20,7 @@ use rocksdb::{DB, ReadOptions};
 
 pub use error::{Error, Result};
 pub use identity::{FORMAT, Identity};
-pub use meta::{Build, BuildReason};
+pub use meta::Build;
 pub use open::Opened;
 pub use options::Resources;
 pub use slot::{Slot, SlotTable};
@@ -28,6 +28,7 @@ pub use writer::{BuildPlan, Writer};
 
 use crate::entry::{self, EntryHeader, KEY_PREFIX_BYTES};
 use crate::position::{Partition, Position};
+use crate::record::Header;
 
 /// The read side of a view's store, shared by all readers.
 pub struct Store {
@@ -152,7 +153,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when they are cut off.
-    pub fn headers(&self) -> Result<Vec<(&[u8], Option<&[u8]>)>> {
+    pub fn headers(&self) -> Result<Vec<Header<'_>>> {
         self.header.headers(&self.stored).map_err(Error::corrupt)
     }
 

@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use crate::entry::SlotNumber;
 use crate::partitioner::Verified;
 use crate::position::{Partition, Position};
+use crate::resume::BuildReason;
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
@@ -21,6 +22,8 @@ pub(super) const COUNTERS_KEY: [u8; 2] = [META_SPACE, b'c'];
 pub struct SlotRow {
     /// Partition the slot was built from.
     pub partition: Partition,
+    /// Cluster it was built from.
+    pub cluster_id: String,
     /// Incarnation of the topic it was built from.
     pub topic_id: TopicId,
     /// Rules that turned records into entries.
@@ -48,26 +51,6 @@ pub struct Build {
     pub high: Position,
     /// When it began.
     pub started_at: Millis,
-}
-
-/// Why a slot is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BuildReason {
-    /// There was no state of this partition.
-    FirstStart,
-    /// The topic was deleted and created again.
-    TopicRecreated,
-    /// Records between the position and the log start are gone.
-    Truncated,
-    /// The log ends before the position, or was overwritten.
-    LogRewritten,
-    /// Tombstones may have been compacted away unseen.
-    TombstonesExpired,
-    /// An operator set the group's offset back.
-    OperatorReset,
-    /// Asked for through the admin interface.
-    Requested,
 }
 
 /// Which slots a partition has.

@@ -85,11 +85,13 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
         .map(|(number, row)| (number, Arc::new(Slot::from_row(number, row))))
         .collect();
     let counters: meta::Counters = meta::get(&db, &COUNTERS_KEY)?.unwrap_or_default();
-    let partitions: BTreeMap<Partition, meta::PartitionRow> = meta::partition_rows(&db)?.into_iter().collect();
+    let partitions: BTreeMap<Partition, meta::PartitionRow> =
+        meta::partition_rows(&db)?.into_iter().collect();
     let mut table = SlotTable::default();
     table.generation = counters.generation;
     for (partition, row) in &partitions {
-        let mut take = |number| slots.remove(&number).ok_or_else(|| Error::corrupt("a slot's row is missing"));
+        let mut take =
+            |number| slots.remove(&number).ok_or_else(|| Error::corrupt("a slot's row is missing"));
         if let Some(number) = row.serving {
             table.serving.insert(*partition, take(number)?);
         }
@@ -109,7 +111,9 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
 fn opening(error: rocksdb::Error, dir: &Path) -> Error {
     let detail = error.to_string();
     let io = |kind| Error::Io { path: dir.to_owned(), source: std::io::Error::from(kind) };
-    if detail.contains("LOCK: Resource temporarily unavailable") || detail.contains("lock hold by current process") {
+    if detail.contains("LOCK: Resource temporarily unavailable")
+        || detail.contains("lock hold by current process")
+    {
         return Error::Locked { path: dir.to_owned() };
     }
     match () {
@@ -131,7 +135,10 @@ fn holds_files(dir: &Path) -> Result<bool> {
     for file in fs::read_dir(dir).map_err(Error::io(dir))? {
         let name = file.map_err(Error::io(dir))?.file_name();
         let name = name.to_string_lossy();
-        if !(name.starts_with('.') || name == "lost+found" || name.starts_with(CORRUPT) || name.starts_with("IDENTITY"))
+        if !(name.starts_with('.')
+            || name == "lost+found"
+            || name.starts_with(CORRUPT)
+            || name.starts_with("IDENTITY"))
         {
             return Ok(true);
         }

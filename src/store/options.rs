@@ -1,8 +1,8 @@
 //! RocksDB settings; the numbers were measured on 256-byte values with two cores.
 
 use rocksdb::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, DataBlockIndexType, Env,
-    InfoLogger, LogLevel, Options, WriteBufferManager,
+    BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
+    Env, InfoLogger, LogLevel, Options, WriteBufferManager,
 };
 
 use super::error::Result;

@@ -22,6 +22,7 @@ const NEVER: i64 = i64::MIN;
 pub struct Slot {
     number: SlotNumber,
     partition: Partition,
+    cluster_id: String,
     topic_id: TopicId,
     build: Build,
     position: AtomicI64,
@@ -42,6 +43,7 @@ impl Slot {
         Self {
             number,
             partition: row.partition,
+            cluster_id: row.cluster_id,
             topic_id: row.topic_id,
             build: row.build,
             position: AtomicI64::new(row.position.get()),
@@ -54,6 +56,7 @@ impl Slot {
         let ledger = self.ledger.lock().clone();
         SlotRow {
             partition: self.partition,
+            cluster_id: self.cluster_id.clone(),
             topic_id: self.topic_id,
             rules: RULES_LATEST_VALUE,
             position: self.position(),
@@ -74,6 +77,12 @@ impl Slot {
     #[must_use]
     pub fn partition(&self) -> Partition {
         self.partition
+    }
+
+    /// Returns the cluster the slot was built from.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
     }
 
     /// Returns the incarnation of the topic the slot was built from.

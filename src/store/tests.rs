@@ -7,6 +7,7 @@ use crate::entry::SlotNumber;
 use crate::interpretation::latest_value;
 use crate::position::Offset;
 use crate::record::{Record, Timestamp, TimestampKind};
+use crate::resume::BuildReason;
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
@@ -24,6 +25,7 @@ fn plan(partition: Partition, high: i64) -> BuildPlan {
     BuildPlan {
         partition,
         partitions: 1,
+        cluster_id: "cluster".to_owned(),
         topic_id: TopicId::new([1; 16]),
         low: Position::ZERO,
         high: Position::new(high),
@@ -36,7 +38,8 @@ fn put(batch: &mut Batch, slot: SlotNumber, offset: i64, key: &[u8], value: Opti
     let timestamp = Timestamp { at: Millis::new(offset), kind: TimestampKind::Create };
     let offset = Offset::new(offset);
     let headers = &[(&b"trace"[..], Some(&b"1"[..]))];
-    let record = Record { partition: 0, offset, leader_epoch: Some(2), timestamp, key: Some(key), value, headers };
+    let record =
+        Record { partition: 0, offset, leader_epoch: Some(2), timestamp, key: Some(key), value, headers };
     batch.push(slot, &record, latest_value(&record).unwrap());
 }
 
@@ -191,6 +194,7 @@ fn at_most_the_configured_number_of_damaged_stores_is_kept() {
         std::fs::write(dir.path().join("db/CURRENT"), "").unwrap();
     }
     let corrupt = std::fs::read_dir(dir.path()).unwrap();
-    let corrupt = corrupt.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with("corrupt-"));
+    let corrupt =
+        corrupt.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().starts_with("corrupt-"));
     assert_eq!(corrupt.count(), 2);
 }

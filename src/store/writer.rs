@@ -7,13 +7,14 @@ use rocksdb::{FlushOptions, WriteBatch, WriteOptions};
 
 use super::Store;
 use super::error::{Error, Result};
-use super::meta::{self, Build, BuildReason, COUNTERS_KEY, Counters, PartitionRow, SlotRow};
+use super::meta::{self, Build, COUNTERS_KEY, Counters, PartitionRow, SlotRow};
 use super::slot::{Slot, SlotTable};
 use crate::batch::Batch;
 use crate::entry::{self, SlotNumber};
 use crate::interpretation::RULES_LATEST_VALUE;
 use crate::partitioner::Verified;
 use crate::position::{Partition, Position};
+use crate::resume::BuildReason;
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
@@ -35,12 +36,14 @@ pub(super) struct Recovered {
 }
 
 /// What a fresh slot is to be built from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildPlan {
     /// Partition to read.
     pub partition: Partition,
     /// Partitions the topic has.
     pub partitions: u32,
+    /// Cluster of the topic.
+    pub cluster_id: String,
     /// Incarnation of the topic.
     pub topic_id: TopicId,
     /// Where to start: the log start.
@@ -123,6 +126,7 @@ impl Writer {
         let counters = Counters { next_slot: number.0 + 1, ..self.counters.clone() };
         let row = SlotRow {
             partition: plan.partition,
+            cluster_id: plan.cluster_id.clone(),
             topic_id: plan.topic_id,
             rules: RULES_LATEST_VALUE,
             position: plan.low,

@@ -7,7 +7,8 @@ use super::condition::{self, State};
 use crate::partitioner::Partitioner;
 use crate::position::{Partition, Position};
 use crate::progress::{Event, PartitionProgress, Trouble};
-use crate::store::{BuildReason, Slot, SlotTable};
+use crate::resume::BuildReason;
+use crate::store::{Slot, SlotTable};
 use crate::time::Millis;
 
 /// Status of a view, as served and as shown by the command line.

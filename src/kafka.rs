@@ -1,0 +1,13 @@
+//! Kafka: the only place with types of the client library.
+
+mod client;
+mod cluster;
+mod error;
+mod ffi;
+mod properties;
+mod source;
+
+pub use cluster::{Cluster, Commit, CommitRow, PartitionLog, TopicState};
+pub use error::Error;
+pub use properties::check;
+pub use source::KafkaSource;

@@ -1,0 +1,159 @@
+//! Questions about a topic, and the group its positions are mirrored to.
+//!
+//! Asked through a handle that does not fetch: on a fetching one an answer waits behind the long poll.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::client;
+use super::client::LastError;
+use super::error::Error;
+use super::ffi::{self, EndKind};
+use crate::config::sections::{Isolation, KafkaConfig};
+use crate::position::{Partition, Position};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+
+/// How long the first answer of a cluster is waited for before it is said that none came.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The non-fetching handle of the process.
+pub struct Cluster {
+    client: ffi::Client,
+    last_error: Arc<LastError>,
+    isolation: Isolation,
+    timeout: Duration,
+    /// Brokers before 3.1, and the mock, do not describe topics.
+    describes: AtomicBool,
+}
+
+/// What the cluster says of a topic at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicState {
+    /// When it was asked: records produced later may be beyond the end offsets.
+    pub observed_at: Millis,
+    /// Id of the cluster.
+    pub cluster_id: String,
+    /// Id of the topic.
+    pub topic_id: TopicId,
+    /// Whether that id is a stand-in, because the broker knows none.
+    pub topic_id_derived: bool,
+    /// Partitions and the ends of their logs.
+    pub partitions: BTreeMap<Partition, PartitionLog>,
+}
+
+/// The ends of a partition's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionLog {
+    /// First offset.
+    pub start: Position,
+    /// Next offset a reader will get to see.
+    pub end: Position,
+}
+
+/// A commit on its way.
+pub struct Commit(ffi::Pending);
+
+/// One position to commit, with its metadata.
+pub type CommitRow = (Partition, Position, String);
+
+impl Cluster {
+    /// Makes the handle; it connects in the background.
+    ///
+    /// # Errors
+    /// [`Error::Property`] when librdkafka refuses the configuration.
+    pub fn new(config: &KafkaConfig, role: &str) -> Result<Self, Error> {
+        let (client, last_error) = client::new(config, role)?;
+        let (isolation, timeout) = (config.isolation, config.request_timeout);
+        Ok(Self { client, last_error, isolation, timeout, describes: AtomicBool::new(true) })
+    }
+
+    /// Asks for everything that decides where and how far to read.
+    ///
+    /// # Errors
+    /// [`Error`] says what to do; each question is bounded by `kafka.request_timeout`.
+    pub fn observe(&self, topic: &str) -> Result<TopicState, Error> {
+        self.client.serve();
+        let observed_at = Millis::now();
+        let observed =
+            self.try_observe(topic, observed_at).map_err(|error| self.last_error.explain(error, topic));
+        if observed.is_ok() {
+            self.last_error.clear();
+        }
+        observed
+    }
+
+    fn try_observe(&self, topic: &str, observed_at: Millis) -> Result<TopicState, Error> {
+        let cluster_id = self.client.cluster_id(self.timeout.min(CONNECT_TIMEOUT));
+        let cluster_id = cluster_id.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))?;
+        let (id, count) = self.describe(topic)?;
+        let all = || 0..Partition::try_from(count).unwrap_or(Partition::MAX);
+        let end = match self.isolation {
+            Isolation::ReadCommitted => EndKind::CommittedEnd,
+            Isolation::ReadUncommitted => EndKind::End,
+        };
+        let failed = |(code, reason)| Error::of(code, reason, topic);
+        let starts = self.client.list_offsets(topic, all(), EndKind::Start, self.timeout).map_err(failed)?;
+        let ends = self.client.list_offsets(topic, all(), end, self.timeout).map_err(failed)?;
+        let mut ends: BTreeMap<_, _> = ends.into_iter().collect();
+        let mut partitions = BTreeMap::new();
+        for (partition, start) in starts {
+            let end = ends.remove(&partition).unwrap_or_else(|| Err((Code::UnknownPartition, String::new())));
+            let (start, end) = (start.map_err(failed)?, end.map_err(failed)?);
+            let log = PartitionLog { start: Position::new(start), end: Position::new(end.max(start)) };
+            partitions.insert(partition, log);
+        }
+        let topic_id = id.unwrap_or_else(|| TopicId::derived(&cluster_id, topic));
+        Ok(TopicState { observed_at, cluster_id, topic_id, topic_id_derived: id.is_none(), partitions })
+    }
+
+    fn describe(&self, topic: &str) -> Result<(Option<TopicId>, usize), Error> {
+        let failed = |(code, reason)| Error::of(code, reason, topic);
+        if self.describes.load(Ordering::Relaxed) {
+            match self.client.describe(topic, self.timeout) {
+                Ok((id, count)) if count > 0 => {
+                    return Ok(((id != [0; 16]).then(|| TopicId::new(id)), count));
+                }
+                Ok(_) => return Err(Error::TopicMissing(topic.to_owned())),
+                Err((Code::UnsupportedFeature | Code::UnsupportedVersion, reason)) => {
+                    tracing::info!(
+                        reason,
+                        "the brokers tell no topic ids; a recreated topic may go unnoticed"
+                    );
+                    self.describes.store(false, Ordering::Relaxed);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        match self.client.partition_count(topic, self.timeout).map_err(failed)? {
+            0 => Err(Error::TopicMissing(topic.to_owned())),
+            count => Ok((None, count)),
+        }
+    }
+
+    /// Starts to commit positions to the group. Poll the commit to its end before another is started: a late
+    /// one would overwrite what an operator did meanwhile.
+    ///
+    /// # Errors
+    /// When the commit cannot even be sent.
+    pub fn commit(&self, topic: &str, rows: &[CommitRow]) -> Result<Commit, Error> {
+        let rows = rows
+            .iter()
+            .map(|(partition, position, signature)| (*partition, position.get(), signature.as_str()));
+        let pending = self.client.commit(topic, rows);
+        pending.map(Commit).map_err(|(code, reason)| Error::of(code, reason, topic))
+    }
+}
+
+impl Commit {
+    /// Returns the outcome once it is known, waiting at most `wait`.
+    #[must_use]
+    pub fn poll(&self, wait: Duration) -> Option<Result<(), Error>> {
+        let outcome = self.0.poll(wait)?;
+        Some(outcome.map_err(|(code, reason)| Error::of(code, reason, "")))
+    }
+}

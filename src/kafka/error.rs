@@ -1,0 +1,71 @@
+//! What Kafka can answer, by what has to be done about it.
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::progress::TroubleCode;
+use crate::source::Failure;
+
+/// A question to the cluster that was not answered, or a property it will not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No broker answered.
+    #[error("no broker answers: {0}")]
+    Unreachable(String),
+    /// The cluster has no such topic.
+    #[error("the cluster has no topic '{0}'; it is waited for")]
+    TopicMissing(String),
+    /// A right is missing, or the credentials are wrong.
+    #[error("not allowed: {0}")]
+    Unauthorized(String),
+    /// A property is not known or has no such value.
+    #[error("kafka.properties: {0}")]
+    Property(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Error {
+    /// Returns the kind of trouble this is for a view.
+    #[must_use]
+    pub fn trouble(&self) -> TroubleCode {
+        match self {
+            Self::TopicMissing(_) => TroubleCode::TopicMissing,
+            Self::Unauthorized(_) => TroubleCode::Unauthorized,
+            Self::Unreachable(_) | Self::Property(_) | Self::Other(_) => TroubleCode::BrokerUnreachable,
+        }
+    }
+
+    pub(super) fn of(code: Code, reason: String, topic: &str) -> Self {
+        match code {
+            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+                Self::TopicMissing(topic.to_owned())
+            }
+            Code::TopicAuthorizationFailed => {
+                Self::Unauthorized(format!("{reason}; READ and DESCRIBE on topic '{topic}' are needed"))
+            }
+            Code::GroupAuthorizationFailed => {
+                Self::Unauthorized(format!("{reason}; READ on the group is needed"))
+            }
+            Code::Authentication | Code::SaslAuthenticationFailed | Code::ClusterAuthorizationFailed => {
+                Self::Unauthorized(format!("{reason}; check user name, password and security.protocol"))
+            }
+            Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::Resolve
+            | Code::TimedOutQueue => Self::Unreachable(reason),
+            _ => Self::Other(reason),
+        }
+    }
+}
+
+pub(super) fn failure(code: Code, reason: String) -> Failure {
+    match code {
+        Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation => Failure::OutOfRange(reason),
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Failure::Gone,
+        Code::TopicAuthorizationFailed => Failure::Unauthorized(reason),
+        _ => Failure::Other(reason),
+    }
+}

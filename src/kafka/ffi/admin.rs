@@ -1,0 +1,229 @@
+//! Questions to the cluster, and commits.
+
+use std::ffi::{CStr, CString};
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use rdkafka::types::{RDKafkaAdminOp, RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka_sys as sys;
+
+use super::{Client, Event, PartitionList, Queue, REASON_BYTES, c_string, millis, take_error, text};
+
+type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
+
+/// Which end of the log to ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::kafka) enum EndKind {
+    /// First offset.
+    Start,
+    /// Next offset that will be given out.
+    End,
+    /// Next offset a reader of committed records gets to see.
+    CommittedEnd,
+}
+
+/// A commit on its way.
+pub(in crate::kafka) struct Pending {
+    queue: Queue,
+}
+
+struct Options(NonNull<sys::rd_kafka_AdminOptions_t>);
+
+impl Client {
+    /// Serves logs and errors that wait for a poll.
+    pub(in crate::kafka) fn serve(&self) {
+        self.take(Duration::ZERO, |_| {});
+    }
+
+    /// Returns the id of the cluster; none when no broker answers in time.
+    pub(in crate::kafka) fn cluster_id(&self, wait: Duration) -> Option<String> {
+        // SAFETY: the handle is valid; the text is ours to free.
+        unsafe {
+            let id = sys::rd_kafka_clusterid(self.rk(), millis(wait));
+            (!id.is_null()).then(|| {
+                let copy = text(id);
+                sys::rd_kafka_mem_free(self.rk(), id.cast());
+                copy
+            })
+        }
+    }
+
+    /// Returns how many partitions a topic has.
+    pub(in crate::kafka) fn partition_count(&self, topic: &str, wait: Duration) -> Result<usize> {
+        let name = c_string(topic).map_err(|reason| (RDKafkaErrorCode::InvalidArgument, reason))?;
+        // SAFETY: handle and name are valid; topic and metadata are destroyed after their last use.
+        unsafe {
+            let rkt = sys::rd_kafka_topic_new(self.rk(), name.as_ptr(), ptr::null_mut());
+            let mut metadata = ptr::null();
+            let code = sys::rd_kafka_metadata(self.rk(), 0, rkt, &raw mut metadata, millis(wait));
+            sys::rd_kafka_topic_destroy(rkt);
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err(named(code));
+            }
+            let described = if (*metadata).topic_cnt > 0 {
+                let topic = &*(*metadata).topics;
+                match topic.err {
+                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
+                        Ok(usize::try_from(topic.partition_cnt).unwrap_or(0))
+                    }
+                    code => Err(named(code)),
+                }
+            } else {
+                Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART))
+            };
+            sys::rd_kafka_metadata_destroy(metadata);
+            described
+        }
+    }
+
+    /// Returns the id of a topic as 16 bytes, all zero from a broker that knows none, and its partition count.
+    pub(in crate::kafka) fn describe(&self, topic: &str, wait: Duration) -> Result<([u8; 16], usize)> {
+        let name = c_string(topic).map_err(|reason| (RDKafkaErrorCode::InvalidArgument, reason))?;
+        let (queue, options) = self.ask(RDKafkaAdminOp::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, wait)?;
+        // SAFETY: all pointers are valid for the call; the answer is read while its event lives.
+        unsafe {
+            let mut names = [name.as_ptr()];
+            let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
+            sys::rd_kafka_DescribeTopics(self.rk(), topics, options.0.as_ptr(), queue.0.as_ptr());
+            sys::rd_kafka_TopicCollection_destroy(topics);
+            let event = answer(&queue, wait)?;
+            let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+            let mut count = 0;
+            let rows = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+            if rows.is_null() || count == 0 {
+                return Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART));
+            }
+            let row = *rows;
+            let error = sys::rd_kafka_TopicDescription_error(row);
+            let code = sys::rd_kafka_error_code(error);
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err((code.into(), text(sys::rd_kafka_error_string(error))));
+            }
+            let id = sys::rd_kafka_TopicDescription_topic_id(row);
+            let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
+            let low = sys::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
+            let mut partitions = 0;
+            sys::rd_kafka_TopicDescription_partitions(row, &raw mut partitions);
+            Ok(((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), partitions))
+        }
+    }
+
+    /// Returns one end of the log of each partition: `(partition, offset or error)`.
+    pub(in crate::kafka) fn list_offsets(
+        &self,
+        topic: &str,
+        partitions: impl Iterator<Item = i32>,
+        kind: EndKind,
+        wait: Duration,
+    ) -> Result<Vec<(i32, Result<i64>)>> {
+        let failed = |reason| (RDKafkaErrorCode::InvalidArgument, reason);
+        let name = c_string(topic).map_err(failed)?;
+        let mut list = PartitionList::new().map_err(failed)?;
+        for partition in partitions {
+            list.add(&name, partition, if kind == EndKind::Start { -2 } else { -1 });
+        }
+        let (queue, options) = self.ask(RDKafkaAdminOp::RD_KAFKA_ADMIN_OP_LISTOFFSETS, wait)?;
+        // SAFETY: all pointers are valid for the call; the answer is read while its event lives.
+        unsafe {
+            if kind == EndKind::CommittedEnd {
+                let level = sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
+                let error = sys::rd_kafka_AdminOptions_set_isolation_level(options.0.as_ptr(), level);
+                take_error(error).map_or(Ok(()), |reason| Err(failed(reason)))?;
+            }
+            sys::rd_kafka_ListOffsets(self.rk(), list.0.as_ptr(), options.0.as_ptr(), queue.0.as_ptr());
+            let event = answer(&queue, wait)?;
+            let result = sys::rd_kafka_event_ListOffsets_result(event.0.as_ptr());
+            let mut count = 0;
+            let rows = sys::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
+            let rows = if rows.is_null() { &[] } else { std::slice::from_raw_parts(rows, count) };
+            let rows = rows.iter().map(|row| &*sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*row));
+            Ok(rows.map(|row| (row.partition, checked(row.err, row.offset))).collect())
+        }
+    }
+
+    /// Starts to commit positions with metadata for the client's group; at most one commit should be on its way.
+    pub(in crate::kafka) fn commit<'r>(
+        &self,
+        topic: &str,
+        rows: impl IntoIterator<Item = (i32, i64, &'r str)>,
+    ) -> Result<Pending> {
+        let failed = |reason| (RDKafkaErrorCode::InvalidArgument, reason);
+        let name = c_string(topic).map_err(failed)?;
+        let mut list = PartitionList::new().map_err(failed)?;
+        for (partition, offset, metadata) in rows {
+            let row = list.add(&name, partition, offset);
+            let metadata = c_string(metadata).map_err(failed)?;
+            set_metadata(row, &metadata);
+        }
+        let queue = Queue::new(self).map_err(failed)?;
+        // SAFETY: handle, list and queue are valid; librdkafka copies the list.
+        let code = unsafe {
+            let (list, queue) = (list.0.as_ptr(), queue.0.as_ptr());
+            sys::rd_kafka_commit_queue(self.rk(), list, queue, None, ptr::null_mut())
+        };
+        checked(code, Pending { queue })
+    }
+
+    fn ask(&self, operation: RDKafkaAdminOp, wait: Duration) -> Result<(Queue, Options)> {
+        let failed = |reason| (RDKafkaErrorCode::Fail, reason);
+        let queue = Queue::new(self).map_err(failed)?;
+        // SAFETY: the handle is valid.
+        let options = unsafe { NonNull::new(sys::rd_kafka_AdminOptions_new(self.rk(), operation)) };
+        let options = Options(options.ok_or_else(|| failed("out of memory".to_owned()))?);
+        let mut reason = [0; REASON_BYTES];
+        // SAFETY: all pointers are valid for the call.
+        let code = unsafe {
+            let (options, at) = (options.0.as_ptr(), reason.as_mut_ptr());
+            sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(wait), at, REASON_BYTES)
+        };
+        checked(code, (queue, options))
+    }
+}
+
+impl Pending {
+    /// Returns the outcome once it is known, waiting at most `wait`.
+    pub(in crate::kafka) fn poll(&self, wait: Duration) -> Option<Result<()>> {
+        self.queue.poll(wait).map(|event| event.result())
+    }
+}
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: the last use.
+        unsafe { sys::rd_kafka_AdminOptions_destroy(self.0.as_ptr()) }
+    }
+}
+
+fn set_metadata(row: &mut sys::rd_kafka_topic_partition_t, metadata: &CString) {
+    let bytes = metadata.as_bytes();
+    // SAFETY: librdkafka frees the metadata with the list by free(); so it comes from malloc().
+    unsafe {
+        let copy = libc::malloc(bytes.len().max(1)).cast::<u8>();
+        if !copy.is_null() {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
+            row.metadata = copy.cast();
+            row.metadata_size = bytes.len();
+        }
+    }
+}
+
+/// Librdkafka answers shortly after the request's own timeout at the latest.
+fn answer(queue: &Queue, wait: Duration) -> Result<Event> {
+    let event = queue.poll(wait + Duration::from_secs(1));
+    let event = event.ok_or_else(|| named(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT))?;
+    event.result()?;
+    Ok(event)
+}
+
+fn checked<T>(code: RDKafkaRespErr, value: T) -> Result<T> {
+    match code {
+        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(value),
+        code => Err(named(code)),
+    }
+}
+
+fn named(code: RDKafkaRespErr) -> (RDKafkaErrorCode, String) {
+    // SAFETY: returns a constant text.
+    let reason = unsafe { CStr::from_ptr(sys::rd_kafka_err2str(code)) };
+    (code.into(), reason.to_string_lossy().into_owned())
+}

@@ -1,0 +1,131 @@
+//! Every thread and task has a name and an owner; the first that ends, ends the process.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How often a join that is bounded in time looks again; the standard library has no timed join.
+const JOIN_INTERVAL: Duration = Duration::from_millis(5);
+
+/// How one component ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Name of the thread or task.
+    pub name: String,
+    /// What it returned; a panic is an error too.
+    pub outcome: anyhow::Result<()>,
+}
+
+/// Owner of all threads and tasks.
+#[derive(Clone)]
+pub struct Supervisor {
+    stop: CancellationToken,
+    ended: mpsc::UnboundedSender<Ended>,
+    threads: Arc<Mutex<Vec<(String, JoinHandle<()>)>>>,
+}
+
+/// Receives the end of components; there are few, so the queue is short.
+pub type Endings = mpsc::UnboundedReceiver<Ended>;
+
+impl Supervisor {
+    /// Makes an owner of nothing yet.
+    #[must_use]
+    pub fn new() -> (Self, Endings) {
+        let (ended, endings) = mpsc::unbounded_channel();
+        (Self { stop: CancellationToken::new(), ended, threads: Arc::default() }, endings)
+    }
+
+    /// Returns the signal that asks every component to end.
+    #[must_use]
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Starts a named thread.
+    ///
+    /// # Errors
+    /// When the operating system refuses another thread.
+    pub fn thread(
+        &self,
+        name: impl Into<String>,
+        run: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let name = name.into();
+        let (ended, owned) = (self.ended.clone(), name.clone());
+        let body = move || {
+            let outcome =
+                catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(anyhow::anyhow!("panicked")));
+            // The receiver is gone only when the process is ending anyway.
+            let _ = ended.send(Ended { name: owned, outcome });
+        };
+        let handle = thread::Builder::new().name(name.clone()).spawn(body)?;
+        self.threads.lock().push((name, handle));
+        Ok(())
+    }
+
+    /// Starts a named task on the current runtime.
+    pub fn task(
+        &self,
+        name: impl Into<String>,
+        run: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
+        let (name, ended) = (name.into(), self.ended.clone());
+        let task = tokio::spawn(run);
+        tokio::spawn(async move {
+            let outcome = task.await.unwrap_or_else(|_| Err(anyhow::anyhow!("panicked")));
+            let _ = ended.send(Ended { name, outcome });
+        });
+    }
+
+    /// Waits for all threads, at most until `deadline`; returns the names of those that are still running.
+    #[must_use]
+    pub fn join(&self, deadline: Instant) -> Vec<String> {
+        let mut threads = std::mem::take(&mut *self.threads.lock());
+        loop {
+            let (done, running): (Vec<_>, Vec<_>) =
+                threads.into_iter().partition(|(_, handle)| handle.is_finished());
+            for (_, handle) in done {
+                let _ = handle.join();
+            }
+            if running.is_empty() || Instant::now() >= deadline {
+                return running.into_iter().map(|(name, _)| name).collect();
+            }
+            threads = running;
+            thread::sleep(JOIN_INTERVAL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_thread_with_an_error_that_names_it() {
+        let (supervisor, mut endings) = Supervisor::new();
+        supervisor.thread("doomed", || panic!("on purpose")).unwrap();
+        let ended = endings.blocking_recv().unwrap();
+        assert_eq!(ended.name, "doomed");
+        assert!(ended.outcome.is_err());
+        assert!(supervisor.join(Instant::now() + Duration::from_secs(5)).is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_does_not_end_is_named_at_the_deadline() {
+        let (supervisor, _endings) = Supervisor::new();
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let wait = move || {
+            let _ = held.recv();
+            Ok(())
+        };
+        supervisor.thread("slow", wait).unwrap();
+        assert_eq!(supervisor.join(Instant::now()), ["slow"]);
+        drop(hold);
+    }
+}
