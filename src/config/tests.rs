@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod problems;
+mod shipped_file;
 
 const SMALLEST: &str = "[kafka]\nbootstrap = \"127.0.0.1:9092\"\n[views.users]\ntopic = \"user-profiles\"\n";
 
