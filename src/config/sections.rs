@@ -9,7 +9,9 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::redaction;
 use super::secret::Secret;
+use super::units;
 use super::view_name::ViewName;
 
 /// The whole configuration of one process.
@@ -50,7 +52,7 @@ pub struct Config {
 }
 
 /// How to reach the Kafka cluster.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KafkaConfig {
     /// Comma-separated `host:port` of the first brokers to ask.
@@ -65,13 +67,16 @@ pub struct KafkaConfig {
     #[serde(default)]
     pub isolation: Isolation,
     /// Bound on records fetched ahead and not yet read, per view.
-    #[serde(default = "default_queue")]
+    #[serde(default = "default_queue", with = "units::size")]
+    #[schemars(with = "units::Size")]
     pub queue: ByteSize,
     /// How often topic metadata, end offsets and the topic id are asked for.
     #[serde(default = "default_poll_interval", with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub poll_interval: Duration,
     /// Bound on one request to the brokers.
     #[serde(default = "default_kafka_timeout", with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub request_timeout: Duration,
     /// SASL user name.
     #[serde(default)]
@@ -83,7 +88,7 @@ pub struct KafkaConfig {
     #[serde(default)]
     pub sasl_password_file: Option<PathBuf>,
     /// librdkafka properties passed through, such as `"security.protocol"`; those the service owns are refused.
-    #[serde(default)]
+    #[serde(default, serialize_with = "redaction::serialize")]
     pub properties: BTreeMap<String, String>,
 }
 
@@ -103,6 +108,7 @@ pub enum Isolation {
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
     /// Address of the data listener.
+    #[schemars(with = "units::Address")]
     pub listen: SocketAddr,
     /// Needed to bind another address than loopback: whoever can connect can read every view.
     pub allow_unauthenticated: bool,
@@ -110,9 +116,11 @@ pub struct HttpConfig {
     pub connections_max: usize,
     /// Bound on the time a client may take to send the head of a request.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub header_timeout: Duration,
     /// Bound on handling one request.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub request_timeout: Duration,
 }
 
@@ -121,6 +129,7 @@ pub struct HttpConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct OpsConfig {
     /// Address of the ops listener: probes and metrics.
+    #[schemars(with = "units::Address")]
     pub listen: SocketAddr,
 }
 
@@ -130,6 +139,7 @@ pub struct OpsConfig {
 pub struct ReadyConfig {
     /// A view that has not caught up since the start is ready if its stored state is at most this old.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub max_staleness: Duration,
 }
 
@@ -138,8 +148,12 @@ pub struct ReadyConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// Block cache shared by all views; bounds the memory of reads.
+    #[serde(with = "units::size")]
+    #[schemars(with = "units::Size")]
     pub block_cache: ByteSize,
     /// Size of one memtable.
+    #[serde(with = "units::size")]
+    #[schemars(with = "units::Size")]
     pub write_buffer: ByteSize,
     /// Memtables per view: one being written, the others waiting to be flushed.
     pub write_buffers: u32,
@@ -156,12 +170,16 @@ pub struct BatchConfig {
     /// Bound on the records of one batch.
     pub records_max: usize,
     /// Bound on the bytes of one batch.
+    #[serde(with = "units::size")]
+    #[schemars(with = "units::Size")]
     pub bytes_max: ByteSize,
     /// Bound on the age of a batch while a view restores.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub wait_restoring: Duration,
     /// Bound on the age of a batch once the view has caught up.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub wait_following: Duration,
 }
 
@@ -173,6 +191,7 @@ pub struct MirrorConfig {
     pub enabled: bool,
     /// How often, when they moved.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub interval: Duration,
 }
 
@@ -182,6 +201,7 @@ pub struct MirrorConfig {
 pub struct ShutdownConfig {
     /// Bound on draining requests, the last batch and the last mirror; then the process ends anyway.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
     pub grace: Duration,
 }
 

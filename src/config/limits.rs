@@ -1,0 +1,75 @@
+//! The lowest and highest value of every number in the configuration.
+//!
+//! Low bounds keep out what cannot work, mostly zero. High bounds keep out slips, such as a unit too many.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+/// The lowest and highest value of a key, both allowed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Limits {
+    /// Of a count.
+    Count(u64, u64),
+    /// Of a size.
+    Size(ByteSize, ByteSize),
+    /// Of a duration.
+    Timespan(Duration, Duration),
+}
+
+/// Returns the limits of a key; every count, size and duration has them.
+pub(super) fn of(key: &str) -> Option<Limits> {
+    use Limits::{Count, Size, Timespan};
+    const MS: Duration = Duration::from_millis(1);
+    const HOUR: Duration = Duration::from_secs(3600);
+    // librdkafka allows no more for the timeout of a request.
+    const REQUEST_MAX: Duration = Duration::from_secs(300);
+
+    let limits = match key {
+        // librdkafka counts kibibytes in 31 bits.
+        "kafka.queue" => Size(ByteSize::kib(64), ByteSize::gib(1)),
+        "kafka.poll_interval" => Timespan(10 * MS, HOUR),
+        "kafka.request_timeout" => Timespan(10 * MS, REQUEST_MAX),
+        "http.connections_max" | "batch.records_max" => Count(1, 1_000_000),
+        "http.header_timeout" | "http.request_timeout" | "shutdown.grace" => Timespan(MS, HOUR),
+        "ready.max_staleness" => Timespan(MS, 365 * 24 * HOUR),
+        "store.block_cache" => Size(ByteSize::mib(1), ByteSize::tib(1)),
+        "store.write_buffer" => Size(ByteSize::mib(1), ByteSize::gib(4)),
+        // With a single memtable every flush would stop the writer.
+        "store.write_buffers" => Count(2, 64),
+        "store.background_jobs" => Count(1, 256),
+        "store.corrupt_kept" => Count(0, 1000),
+        "batch.bytes_max" => Size(ByteSize::kib(1), ByteSize::gib(1)),
+        "batch.wait_restoring" | "batch.wait_following" => Timespan(MS, Duration::from_secs(60)),
+        "mirror.interval" => Timespan(100 * MS, HOUR),
+        _ => return None,
+    };
+    Some(limits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::leaf::Leaf;
+    use super::super::shape::Shape;
+    use super::*;
+
+    fn check(path: &str, shape: &Shape) {
+        match shape {
+            Shape::Section(keys) => {
+                for (key, shape) in keys {
+                    check(format!("{path}.{key}").trim_matches('.'), shape);
+                }
+            }
+            Shape::Views(view) => check(&format!("{path}.<name>"), view),
+            Shape::Leaf(Leaf::Count) => assert!(matches!(of(path), Some(Limits::Count(..))), "{path}"),
+            Shape::Leaf(Leaf::Size) => assert!(matches!(of(path), Some(Limits::Size(..))), "{path}"),
+            Shape::Leaf(Leaf::Timespan) => assert!(matches!(of(path), Some(Limits::Timespan(..))), "{path}"),
+            Shape::Leaf(_) | Shape::Properties => assert!(of(path).is_none(), "{path}"),
+        }
+    }
+
+    #[test]
+    fn every_number_has_a_lowest_and_a_highest_value() {
+        check("", &Shape::of_config());
+    }
+}
