@@ -5,6 +5,7 @@ pub mod config;
 pub mod entry;
 pub mod interpretation;
 pub mod kafka;
+pub mod materializer;
 pub mod metrics;
 pub mod partitioner;
 pub mod position;

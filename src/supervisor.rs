@@ -27,8 +27,10 @@ pub struct Ended {
 pub struct Supervisor {
     stop: CancellationToken,
     ended: mpsc::UnboundedSender<Ended>,
-    threads: Arc<Mutex<Vec<(String, JoinHandle<()>)>>>,
+    threads: Arc<Mutex<Vec<Thread>>>,
 }
+
+type Thread = (String, JoinHandle<()>);
 
 /// Receives the end of components; there are few, so the queue is short.
 pub type Endings = mpsc::UnboundedReceiver<Ended>;

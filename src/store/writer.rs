@@ -85,11 +85,11 @@ impl Writer {
         let mut relocate = false;
         batch.last_changes(|change| {
             if slot.is_none_or(|slot| slot.number() != change.slot) {
-                slot = Some(slot_of(change.slot).ok_or_else(|| unknown(change.slot))?);
+                slot = slot_of(change.slot);
             }
-            if let Some(slot) = slot {
-                relocate |= slot.ledger().verified.check(change.key(), slot.partition());
-            }
+            // A slot that was dropped while the batch was on its way takes its changes along.
+            let Some(slot) = slot else { return Ok(()) };
+            relocate |= slot.ledger().verified.check(change.key(), slot.partition());
             match change.stored {
                 Some(stored) => write.put(change.storage_key, stored),
                 None => write.delete(change.storage_key),
@@ -102,7 +102,7 @@ impl Writer {
         }
         let mut reached = Vec::with_capacity(batch.advances().len());
         for advance in batch.advances() {
-            let slot = slot_of(advance.slot).ok_or_else(|| unknown(advance.slot))?;
+            let Some(slot) = slot_of(advance.slot) else { continue };
             let position = slot.position().max(advance.position);
             if let Some(epoch) = advance.epoch {
                 slot.ledger().epoch = Some(epoch);
@@ -263,9 +263,4 @@ impl Writer {
         synced.set_sync(true);
         Ok(self.store.db.write_opt(WriteBatch::default(), &synced)?)
     }
-}
-
-/// A batch for a slot that was dropped is a mistake of the write side, never of the data.
-fn unknown(slot: SlotNumber) -> Error {
-    Error::Refused { detail: format!("slot {} is not in the table", slot.0) }
 }

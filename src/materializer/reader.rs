@@ -1,0 +1,142 @@
+//! The reader thread: polls the source into batches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Batch;
+use crate::config::sections::BatchConfig;
+use crate::entry::SlotNumber;
+use crate::interpretation::latest_value;
+use crate::position::{Partition, Position};
+use crate::record::Record;
+use crate::source::{Event, Failure, Source};
+
+/// How long a poll waits when nothing is gathered: bounds how late a command is seen.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// What the coordinator asks of the reader.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Read a partition from a position into a slot, whatever was read of it before.
+    Follow {
+        /// Partition to read.
+        partition: Partition,
+        /// Slot its changes belong to.
+        slot: SlotNumber,
+        /// Next offset to read.
+        position: Position,
+    },
+}
+
+/// A partition the source gave up.
+pub(super) type PartitionFailure = (Partition, Failure);
+
+/// The reader's ends of its channels.
+pub(super) struct Ports {
+    pub(super) commands: Receiver<Command>,
+    pub(super) failures: Sender<PartitionFailure>,
+    pub(super) filled: Sender<Batch>,
+    pub(super) empty: Receiver<Batch>,
+}
+
+/// Polls one source.
+pub(super) struct Reader<S> {
+    source: S,
+    ports: Ports,
+    limits: BatchConfig,
+    /// Whether the view has caught up: small batches soon rather than large ones.
+    following: Arc<AtomicBool>,
+    slots: BTreeMap<Partition, SlotNumber>,
+    stop: CancellationToken,
+}
+
+impl<S: Source> Reader<S> {
+    pub(super) fn new(
+        source: S,
+        ports: Ports,
+        limits: BatchConfig,
+        following: Arc<AtomicBool>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { source, ports, limits, following, slots: BTreeMap::new(), stop }
+    }
+
+    /// Reads until asked to stop; what was gathered by then is handed over.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        let mut batch = self.ports.empty.recv().context("the writer is gone")?;
+        while !self.stop.is_cancelled() {
+            while let Ok(command) = self.ports.commands.try_recv() {
+                batch = self.hand_over(batch)?;
+                self.obey(&command)?;
+            }
+            self.poll(&mut batch)?;
+            if self.is_due(&batch) {
+                batch = self.hand_over(batch)?;
+            }
+        }
+        self.hand_over(batch).map(drop).or(Ok(()))
+    }
+
+    fn obey(&mut self, command: &Command) -> anyhow::Result<()> {
+        let Command::Follow { partition, slot, position } = *command;
+        self.slots.insert(partition, slot);
+        self.source.assign(partition, position).context("the Kafka client failed")
+    }
+
+    fn poll(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
+        let wait = if batch.is_empty() { IDLE } else { self.age_max().saturating_sub(batch.age()) };
+        let (slots, failures) = (&self.slots, &self.ports.failures);
+        let mut failed = Vec::new();
+        let polled = self.source.poll(wait, &mut |event| match event {
+            Event::Record(record) => gather(batch, slots, &record),
+            Event::End { partition, position } => {
+                if let Some(slot) = slots.get(&partition) {
+                    batch.reach(*slot, partition, position);
+                }
+            }
+            Event::Failed { partition, failure } => failed.push((partition, failure)),
+        });
+        for (partition, failure) in failed {
+            // What is read of it from here on would come after a gap.
+            self.slots.remove(&partition);
+            failures.send((partition, failure)).context("the coordinator is gone")?;
+        }
+        polled.context("the Kafka client failed")
+    }
+
+    fn is_due(&self, batch: &Batch) -> bool {
+        let full =
+            batch.len() >= self.limits.records_max || batch.bytes() as u64 >= self.limits.bytes_max.as_u64();
+        full || (!batch.is_empty() && batch.age() >= self.age_max())
+    }
+
+    fn age_max(&self) -> Duration {
+        match self.following.load(Ordering::Relaxed) {
+            true => self.limits.wait_following,
+            false => self.limits.wait_restoring,
+        }
+    }
+
+    /// Waits while the writer is busy: the source is not polled, and stops fetching.
+    fn hand_over(&self, batch: Batch) -> anyhow::Result<Batch> {
+        if batch.is_empty() {
+            return Ok(batch);
+        }
+        self.ports.filled.send(batch).ok().context("the writer is gone")?;
+        self.ports.empty.recv().context("the writer is gone")
+    }
+}
+
+fn gather(batch: &mut Batch, slots: &BTreeMap<Partition, SlotNumber>, record: &Record<'_>) {
+    let Some(slot) = slots.get(&record.partition) else { return };
+    match latest_value(record) {
+        Some(change) => batch.push(*slot, record, change),
+        None => batch.skip(*slot, record),
+    }
+}

@@ -1,0 +1,164 @@
+//! The writer thread: applies batches, and does the small work that only the writer may do.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, Sender, never, select};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Batch;
+use crate::entry::SlotNumber;
+use crate::position::{Partition, Position};
+use crate::progress::{Progress, TroubleCode};
+use crate::store::{BuildPlan, Error, Writer};
+
+/// How often a write that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often what changed without a record is written down, and unheld slots are dropped.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// Work besides batches; low priority, few.
+pub(super) enum Work {
+    /// Make fresh slots; answers with each one's number and where to start reading.
+    Build(Vec<BuildPlan>, Sender<Vec<(Partition, SlotNumber, Position)>>),
+    /// The topic has this many partitions now.
+    Grow(u32),
+    /// Number the next mirrored positions of these partitions.
+    MirrorSeq(Vec<Partition>, Sender<u64>),
+}
+
+/// The writer's ends of its channels.
+pub(super) struct Ports {
+    pub(super) filled: Receiver<Batch>,
+    pub(super) emptied: Sender<Batch>,
+    pub(super) work: Receiver<Work>,
+}
+
+/// Owner of the store's write side.
+pub(super) struct WriteLoop {
+    store: Writer,
+    progress: Arc<Progress>,
+    ports: Ports,
+    arena: usize,
+    stop: CancellationToken,
+}
+
+impl WriteLoop {
+    pub(super) fn new(
+        store: Writer,
+        progress: Arc<Progress>,
+        ports: Ports,
+        arena: usize,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { store, progress, ports, arena, stop }
+    }
+
+    /// Applies batches until the reader and the coordinator are gone, then closes the store.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        let (mut filled, mut work) = (self.ports.filled.clone(), self.ports.work.clone());
+        let (mut reading, mut steered) = (true, true);
+        let mut kept = Instant::now();
+        while reading || steered {
+            select! {
+                recv(work) -> asked => match asked {
+                    Ok(asked) => self.work(asked)?,
+                    Err(_) => (steered, work) = (false, never()),
+                },
+                recv(filled) -> batch => match batch {
+                    Ok(batch) => self.apply(batch)?,
+                    Err(_) => (reading, filled) = (false, never()),
+                },
+                default(HOUSEKEEPING) => {}
+            }
+            if kept.elapsed() >= HOUSEKEEPING {
+                self.retry(|store| store.checkpoint().and_then(|()| store.sweep().map(drop)))?;
+                kept = Instant::now();
+            }
+        }
+        self.store.close().context("closing the store")
+    }
+
+    fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        self.retry(|store| store.apply(&mut batch))?;
+        let metrics = self.progress.metrics();
+        metrics.batch_seconds.observe(begun.elapsed().as_secs_f64());
+        for advance in batch.advances() {
+            metrics.records.inc_by(advance.records);
+            metrics.bytes.inc_by(advance.bytes);
+            metrics.null_keys.inc_by(advance.null_keys);
+            self.progress.want(advance.partition).count(advance.records);
+        }
+        let reached: Vec<_> = batch.advances().iter().map(|advance| advance.partition).collect();
+        for partition in reached {
+            self.promote(partition)?;
+        }
+        batch.clear(self.arena);
+        // The reader is gone only when the process is ending.
+        let _ = self.ports.emptied.send(batch);
+        Ok(())
+    }
+
+    fn work(&mut self, work: Work) -> anyhow::Result<()> {
+        match work {
+            Work::Build(plans, answer) => {
+                let mut started = Vec::with_capacity(plans.len());
+                for plan in &plans {
+                    let slot = self.retry(|store| store.start_build(plan))?;
+                    started.push((plan.partition, slot.number(), slot.position()));
+                    // An empty partition has caught up before its first record.
+                    self.promote(plan.partition)?;
+                }
+                let _ = answer.send(started);
+            }
+            Work::Grow(partitions) => self.store.grow(partitions),
+            Work::MirrorSeq(partitions, answer) => {
+                let seq = self.retry(|store| store.next_mirror_seq(&partitions))?;
+                let _ = answer.send(seq);
+            }
+        }
+        Ok(())
+    }
+
+    fn promote(&mut self, partition: Partition) -> anyhow::Result<()> {
+        if !self.retry(|store| store.promote(partition))? {
+            return Ok(());
+        }
+        let known = self.progress.want(partition);
+        known.set_caught_up();
+        let records = known.counted().map_or(0, |(records, _)| records);
+        self.progress.record_event("restored", Some(partition), format!("{records} records applied"));
+        tracing::info!(topic = self.store.store().identity().topic, partition, records, "partition restored");
+        Ok(())
+    }
+
+    /// Repeats a write until it works: a full disk is waited out, nothing is skipped.
+    fn retry<T>(&mut self, mut write: impl FnMut(&mut Writer) -> Result<T, Error>) -> anyhow::Result<T> {
+        let ours = |code| matches!(code, TroubleCode::DiskFull | TroubleCode::StorageError);
+        loop {
+            let error = match write(&mut self.store) {
+                Ok(done) => {
+                    if let Some(over) = self.progress.clear_trouble(ours) {
+                        self.progress.record_event("storage-recovered", None, over.detail);
+                        tracing::info!(topic = self.store.store().identity().topic, "the store writes again");
+                    }
+                    return Ok(done);
+                }
+                Err(error) if error.is_transient() && !self.stop.is_cancelled() => error,
+                Err(error) => return Err(error).context("writing to the store"),
+            };
+            let code = match error {
+                Error::NoSpace { .. } => TroubleCode::DiskFull,
+                _ => TroubleCode::StorageError,
+            };
+            self.progress.metrics().write_errors.inc();
+            if self.progress.set_trouble(code, error.to_string()) {
+                self.progress.record_event(code.as_str(), None, error.to_string());
+                tracing::error!(topic = self.store.store().identity().topic, %error, "cannot write, will try again");
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+}
