@@ -77,3 +77,6 @@ pub fn start(
     supervisor.thread(format!("{name}-reader"), move || reader.run())?;
     supervisor.thread(format!("{name}-coordinator"), move || coordinator.run())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Reader and writer over a scripted source and a real store; the test stands in for the coordinator.
+
+mod pipeline;
+mod script;
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use self::pipeline::{Limits, Pipeline};
+use self::script::{ScriptedPartition, ScriptedTopic, row};
+use crate::position::Position;
+use crate::source::Failure;
+
+const ONE_BY_ONE: Limits = Limits { records_max: 1, bytes_max: 1 << 20 };
+const WIDE: Limits = Limits { records_max: 1000, bytes_max: 1 << 20 };
+
+fn restored(topic: &ScriptedTopic, limits: Limits) -> Pipeline {
+    let mut pipeline = Pipeline::new(topic, limits);
+    pipeline.start();
+    pipeline.wait_until_read();
+    pipeline
+}
+
+#[test]
+fn the_last_value_of_every_key_is_served_and_a_tombstone_removes_it() {
+    let records =
+        vec![row(0, "a", Some("1")), row(1, "b", Some("1")), row(2, "a", Some("2")), row(3, "b", None)];
+    for limits in [ONE_BY_ONE, WIDE] {
+        let pipeline = restored(&ScriptedTopic::of(vec![ScriptedPartition::new(records.clone())]), limits);
+        assert_eq!(pipeline.contents(), BTreeMap::from([(b"a".to_vec(), b"2".to_vec())]));
+        assert_eq!(pipeline.positions(), [Position::new(4)]);
+    }
+}
+
+#[test]
+fn an_empty_value_is_data_and_only_null_is_a_tombstone() {
+    let records = vec![row(0, "a", Some("")), row(1, "b", Some("null"))];
+    let pipeline = restored(&ScriptedTopic::of(vec![ScriptedPartition::new(records)]), WIDE);
+    let expected = BTreeMap::from([(b"a".to_vec(), Vec::new()), (b"b".to_vec(), b"null".to_vec())]);
+    assert_eq!(pipeline.contents(), expected);
+}
+
+#[test]
+fn an_empty_partition_serves_at_once() {
+    let topic = ScriptedTopic::of(vec![
+        ScriptedPartition::new(vec![]),
+        ScriptedPartition { start: 7, end: 7, records: vec![] },
+    ]);
+    let pipeline = restored(&topic, WIDE);
+    assert_eq!(pipeline.positions(), [Position::ZERO, Position::new(7)]);
+}
+
+#[test]
+fn a_tail_of_control_records_and_a_compacted_tail_count_as_read() {
+    let topic = ScriptedTopic::of(vec![
+        ScriptedPartition { start: 0, end: 9, records: vec![row(4, "a", Some("1"))] },
+        ScriptedPartition { start: 0, end: 5, records: vec![] },
+    ]);
+    let pipeline = restored(&topic, WIDE);
+    assert_eq!(pipeline.positions(), [Position::new(9), Position::new(5)]);
+}
+
+#[test]
+fn a_log_that_starts_late_is_read_from_its_start() {
+    let topic = ScriptedTopic::of(vec![ScriptedPartition {
+        start: 100,
+        end: 102,
+        records: vec![row(101, "a", Some("1"))],
+    }]);
+    assert_eq!(restored(&topic, WIDE).positions(), [Position::new(102)]);
+}
+
+#[test]
+fn a_record_without_a_key_is_counted_and_passed() {
+    let mut keyless = row(0, "", Some("lost"));
+    keyless.key = None;
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![keyless])]);
+    let pipeline = restored(&topic, WIDE);
+    assert_eq!(pipeline.positions(), [Position::new(1)]);
+    assert_eq!(pipeline.null_keys(), 1);
+}
+
+#[test]
+fn a_restart_goes_on_at_the_stored_position_and_reads_nothing_twice() {
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
+    let mut pipeline = restored(&topic, WIDE);
+    assert_eq!(topic.delivered(), 1);
+    topic.append(0, row(1, "b", Some("2")));
+    pipeline.restart();
+    pipeline.wait_until_read();
+    assert_eq!(topic.delivered(), 2);
+    assert_eq!(pipeline.contents().len(), 2);
+}
+
+#[test]
+fn a_partition_that_fails_is_reported_and_the_others_go_on() {
+    let topic = ScriptedTopic::of(vec![
+        ScriptedPartition::new(vec![row(0, "a", Some("1"))]),
+        ScriptedPartition::new(vec![row(0, "b", Some("1"))]),
+    ]);
+    topic.fail(1, Failure::Other("bad checksum".to_owned()));
+    let mut pipeline = Pipeline::new(&topic, WIDE);
+    pipeline.start();
+    assert_eq!(pipeline.failure(), (1, Failure::Other("bad checksum".to_owned())));
+    pipeline.wait_until(|positions| positions.first() == Some(&Position::new(1)));
+    topic.append(0, row(1, "c", Some("1")));
+    pipeline.wait_until(|positions| positions.first() == Some(&Position::new(2)));
+    assert_eq!(pipeline.building_positions(), [Position::ZERO], "nothing of the failed partition is skipped");
+}
+
+#[test]
+fn a_batch_on_its_way_to_a_dropped_slot_does_no_harm() {
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
+    let mut pipeline = restored(&topic, WIDE);
+    pipeline.drop_slot_while_reading(&topic);
+    topic.append(0, row(topic.next(0), "b", Some("1")));
+    pipeline.start();
+    pipeline.wait_until_generation(2);
+    pipeline.wait_until_read();
+    assert_eq!(pipeline.contents().len(), 3);
+}
+
+fn record() -> impl Strategy<Value = (u8, Option<u8>, Option<String>)> {
+    let value = proptest::option::weighted(0.8, "[a-z]{0,6}");
+    (0..3_u8, proptest::option::weighted(0.95, 0..12_u8), value)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_view_is_the_fold_of_its_records_whatever_the_batches_and_restarts(
+        records in proptest::collection::vec((record(), 1..4_i64), 1..120),
+        records_max in 1..40_usize,
+        bytes_max in 1..400_u64,
+        restarts in proptest::collection::vec(0..120_usize, 0..3),
+    ) {
+        let topic = ScriptedTopic::of((0..3).map(|_| ScriptedPartition::new(vec![])).collect());
+        let mut pipeline = Pipeline::new(&topic, Limits { records_max, bytes_max });
+        pipeline.start();
+        let mut fold = BTreeMap::new();
+        for (number, ((partition, key, value), gap)) in records.into_iter().enumerate() {
+            // A key belongs to one partition, as with any partitioner.
+            let key = key.map(|key| format!("k{partition}-{key}"));
+            let offset = topic.next(partition.into()) + gap - 1;
+            let mut record = row(offset, "", value.as_deref());
+            record.key = key.clone().map(String::into_bytes);
+            topic.append(partition.into(), record);
+            if let Some(key) = key.map(String::into_bytes) {
+                match value {
+                    Some(value) => fold.insert(key, value.into_bytes()),
+                    None => fold.remove(&key),
+                };
+            }
+            if restarts.contains(&number) {
+                pipeline.restart();
+            }
+        }
+        pipeline.wait_until_read();
+        prop_assert_eq!(pipeline.contents(), fold);
+        let ends: Vec<_> = (0..3).map(|partition| Position::new(topic.next(partition))).collect();
+        prop_assert_eq!(pipeline.positions(), ends);
+    }
+}

@@ -1,0 +1,151 @@
+//! A topic in memory, with holes, late starts, control-record tails and failures where a test wants them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::position::{Offset, Partition, Position};
+use crate::record::{Record, Timestamp, TimestampKind};
+use crate::source::{Event, Failure, Fatal, Source};
+use crate::time::Millis;
+
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) offset: i64,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct ScriptedPartition {
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) records: Vec<Row>,
+}
+
+#[derive(Default)]
+struct State {
+    partitions: Vec<ScriptedPartition>,
+    failures: BTreeMap<Partition, Failure>,
+    delivered: usize,
+}
+
+/// Shared by the test, which appends, and the source, which reads.
+#[derive(Clone, Default)]
+pub(super) struct ScriptedTopic(Arc<(Mutex<State>, Condvar)>);
+
+pub(super) struct ScriptedSource {
+    topic: ScriptedTopic,
+    positions: BTreeMap<Partition, i64>,
+    ended: BTreeMap<Partition, i64>,
+}
+
+pub(super) fn row(offset: i64, key: &str, value: Option<&str>) -> Row {
+    Row { offset, key: Some(key.as_bytes().to_vec()), value: value.map(|value| value.as_bytes().to_vec()) }
+}
+
+impl ScriptedPartition {
+    pub(super) fn new(records: Vec<Row>) -> Self {
+        Self { start: 0, end: records.last().map_or(0, |row| row.offset + 1), records }
+    }
+}
+
+impl ScriptedTopic {
+    pub(super) fn of(partitions: Vec<ScriptedPartition>) -> Self {
+        Self(Arc::new((Mutex::new(State { partitions, ..State::default() }), Condvar::new())))
+    }
+
+    pub(super) fn source(&self) -> ScriptedSource {
+        ScriptedSource { topic: self.clone(), positions: BTreeMap::new(), ended: BTreeMap::new() }
+    }
+
+    pub(super) fn append(&self, partition: usize, row: Row) {
+        let mut state = self.0.0.lock();
+        let to = &mut state.partitions[partition];
+        to.end = row.offset + 1;
+        to.records.push(row);
+        self.0.1.notify_all();
+    }
+
+    pub(super) fn fail(&self, partition: Partition, failure: Failure) {
+        self.0.0.lock().failures.insert(partition, failure);
+    }
+
+    pub(super) fn next(&self, partition: usize) -> i64 {
+        self.0.0.lock().partitions[partition].end
+    }
+
+    pub(super) fn ends(&self) -> Vec<(Position, Position)> {
+        let state = self.0.0.lock();
+        let log = |log: &ScriptedPartition| (Position::new(log.start), Position::new(log.end));
+        state.partitions.iter().map(log).collect()
+    }
+
+    /// Records handed out so far, to any reader.
+    pub(super) fn delivered(&self) -> usize {
+        self.0.0.lock().delivered
+    }
+}
+
+impl Source for ScriptedSource {
+    fn assign(&mut self, partition: Partition, position: Position) -> Result<(), Fatal> {
+        self.positions.insert(partition, position.get());
+        self.ended.remove(&partition);
+        Ok(())
+    }
+
+    fn unassign(&mut self, partition: Partition) -> Result<(), Fatal> {
+        self.positions.remove(&partition);
+        Ok(())
+    }
+
+    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Fatal> {
+        let (state, appended) = &*self.topic.0;
+        let mut state = state.lock();
+        let news = |state: &State, positions: &BTreeMap<Partition, i64>, ended: &BTreeMap<Partition, i64>| {
+            positions
+                .keys()
+                .any(|partition| ended.get(partition) != Some(&state.partitions[*partition as usize].end))
+        };
+        if !news(&state, &self.positions, &self.ended) {
+            appended.wait_for(&mut state, wait);
+        }
+        let mut failed = Vec::new();
+        let mut delivered = 0;
+        for (partition, position) in &mut self.positions {
+            if let Some(failure) = state.failures.get(partition) {
+                failed.push(*partition);
+                sink(Event::Failed { partition: *partition, failure: failure.clone() });
+                continue;
+            }
+            let log = &state.partitions[*partition as usize];
+            for row in log.records.iter().filter(|row| row.offset >= *position) {
+                delivered += 1;
+                sink(Event::Record(record(*partition, row)));
+            }
+            if self.ended.insert(*partition, log.end) != Some(log.end) {
+                *position = log.end;
+                sink(Event::End { partition: *partition, position: Position::new(log.end) });
+            }
+        }
+        for partition in failed {
+            self.positions.remove(&partition);
+        }
+        state.delivered += delivered;
+        Ok(())
+    }
+}
+
+fn record(partition: Partition, row: &Row) -> Record<'_> {
+    Record {
+        partition,
+        offset: Offset::new(row.offset),
+        leader_epoch: None,
+        timestamp: Timestamp { at: Millis::new(row.offset), kind: TimestampKind::Create },
+        key: row.key.as_deref(),
+        value: row.value.as_deref(),
+        headers: &[],
+    }
+}
