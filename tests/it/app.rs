@@ -65,7 +65,7 @@ impl<'k> TestApp<'k> {
 
     /// Looks a key up as UTF-8.
     pub fn get(&self, view: &str, key: impl AsRef<[u8]>) -> Response {
-        self.get_raw(&compare::key_path(view, key.as_ref()))
+        self.get_raw(compare::key_path(view, key.as_ref()))
     }
 
     /// Sends a GET whose target reaches the service byte for byte.
@@ -128,7 +128,7 @@ impl<'k> TestApp<'k> {
 
     /// Changes a setting for the next start.
     pub fn set(&mut self, path: &str, value: impl Into<toml::Value>) {
-        self.instance.set(path, value.into());
+        self.instance.set(path, value);
     }
 
     /// Returns the directory that holds the views.

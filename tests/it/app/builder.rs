@@ -18,7 +18,7 @@ pub struct AppBuilder<'k> {
 impl<'k> AppBuilder<'k> {
     pub(super) fn new(kafka: &'k TestKafka) -> Self {
         let mut instance = Instance::new();
-        instance.set("kafka.bootstrap", kafka.bootstrap().into());
+        instance.set("kafka.bootstrap", kafka.bootstrap());
         Self { kafka, views: BTreeMap::new(), instance }
     }
 
@@ -29,14 +29,14 @@ impl<'k> AppBuilder<'k> {
 
     /// Adds a view of a topic that may not exist.
     pub fn view_of(mut self, view: &str, topic: &str) -> Self {
-        self.instance.set(&format!("views.{view}.topic"), topic.into());
+        self.instance.set(&format!("views.{view}.topic"), topic);
         self.views.insert(view.to_owned(), topic.to_owned());
         self
     }
 
     /// Sets a configuration key, such as `batch.records_max`; a part with dots goes into double quotes.
     pub fn set(mut self, path: &str, value: impl Into<toml::Value>) -> Self {
-        self.instance.set(path, value.into());
+        self.instance.set(path, value);
         self
     }
 

@@ -40,7 +40,7 @@ pub fn key_path(view: &str, key: &[u8]) -> String {
     for byte in key {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                path.push(char::from(*byte))
+                path.push(char::from(*byte));
             }
             _ => drop(write!(path, "%{byte:02X}")),
         }

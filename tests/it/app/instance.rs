@@ -53,18 +53,18 @@ impl Instance {
         let mut instance =
             Self { directory, data_dir, config, environment: Vec::new(), process: None, addresses: None };
         let group = format!("statusquo-test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        instance.set("data_dir", instance.data_dir.display().to_string().into());
-        instance.set("kafka.group", group.into());
-        instance.set("http.listen", "127.0.0.1:0".into());
-        instance.set("ops.listen", "127.0.0.1:0".into());
-        instance.set("log.format", "text".into());
+        instance.set("data_dir", instance.data_dir.display().to_string());
+        instance.set("kafka.group", group);
+        instance.set("http.listen", "127.0.0.1:0");
+        instance.set("ops.listen", "127.0.0.1:0");
+        instance.set("log.format", "text");
         instance
     }
 
     /// Sets a key of the configuration; `path` is a dotted TOML key.
-    pub fn set(&mut self, path: &str, value: Value) {
+    pub fn set(&mut self, path: &str, value: impl Into<Value>) {
         // TOML itself knows how a dotted and quoted key reads.
-        let line: Table = format!("{path} = {value}").parse().expect("a dotted key");
+        let line: Table = format!("{path} = {}", value.into()).parse().expect("a dotted key");
         merge(&mut self.config, line);
     }
 
@@ -74,7 +74,7 @@ impl Instance {
 
     pub fn use_data_dir(&mut self, path: &Path) {
         self.data_dir = path.to_owned();
-        self.set("data_dir", path.display().to_string().into());
+        self.set("data_dir", path.display().to_string());
     }
 
     pub fn data_dir(&self) -> &Path {

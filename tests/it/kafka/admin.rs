@@ -91,7 +91,8 @@ impl TestKafka {
             let answer = block_on(self.admin().delete_records(&list, &options())).expect("an answer");
             match answer.elements()[0].error() {
                 Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PolicyViolation) => None,
-                result => Some(result.expect("records that can be deleted")),
+                Err(error) => panic!("records of {name} cannot be deleted: {error}"),
+                Ok(()) => Some(()),
             }
         });
     }

@@ -11,10 +11,11 @@ const COUNT: u16 = 20_000;
 pub fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test processes of the same moment begin at different places.
-    let seed = u16::try_from(std::process::id() % u32::from(COUNT)).expect("less than a port");
+    let seed = std::process::id().wrapping_mul(37);
     let mut candidates = std::iter::repeat_with(|| {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        FIRST + (u32::from(seed) * 37 + u32::from(step)) as u16 % COUNT
+        let place = seed.wrapping_add(u32::from(step)) % u32::from(COUNT);
+        FIRST + u16::try_from(place).expect("less than COUNT")
     });
     std::array::from_fn(|_| candidates.find(|port| is_free(*port)).expect("an endless iterator"))
 }

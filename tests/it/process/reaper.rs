@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 /// Reads `watch PID` and `forget PID`; at the end of input kills what is left and removes the directory `$1`.
@@ -26,6 +26,8 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && break; sleep 0.2; done
 "#;
 
 struct Reaper {
+    /// Never waited for: it outlives this process.
+    _shell: Child,
     orders: Mutex<ChildStdin>,
     root: PathBuf,
 }
@@ -56,7 +58,7 @@ fn reaper() -> &'static Reaper {
         let root =
             tempfile::Builder::new().prefix("statusquo-tests-").tempdir().expect("a temporary directory");
         let root = root.keep();
-        let mut child = Command::new("sh")
+        let mut shell = Command::new("sh")
             .args(["-c", SCRIPT, "reaper"])
             .arg(&root)
             .stdin(Stdio::piped())
@@ -65,7 +67,7 @@ fn reaper() -> &'static Reaper {
             .process_group(0)
             .spawn()
             .expect("sh");
-        let orders = child.stdin.take().expect("a pipe");
-        Reaper { orders: Mutex::new(orders), root }
+        let orders = shell.stdin.take().expect("a pipe");
+        Reaper { _shell: shell, orders: Mutex::new(orders), root }
     })
 }
