@@ -1,5 +1,10 @@
 //! The fixture itself: what other tests rely on.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use crate::app::Connection;
 use crate::fold::Fold;
 use crate::kafka::{LogRecord, Partitioner, Record, TestKafka, TestTopic};
 
@@ -160,4 +165,33 @@ fn an_operator_resets_a_group() {
     let name = topic.name();
     kafka.groups(&["--group", "g-reset", "--topic", name, "--reset-offsets", "--to-latest", "--execute"]);
     assert_eq!(kafka.committed("g-reset", name)[&0], (1, String::new()));
+}
+
+#[test]
+fn the_http_client_sends_a_target_untouched_and_reads_every_kind_of_body() {
+    let answers = concat!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Name: a: b\r\n\r\nabc",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\na\r\n0123456789\r\n0\r\n\r\n",
+        "HTTP/1.1 404 Not Found\r\n\r\nuntil the end",
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(answers.as_bytes()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut sent = Vec::new();
+        stream.read_to_end(&mut sent).unwrap();
+        sent
+    });
+
+    let mut connection = Connection::open(address).unwrap();
+    let plain = connection.get(b"/a/../%zz?\xff");
+    assert_eq!((plain.status, plain.text(), plain.header("x-name")), (200, "abc".to_owned(), Some("a: b")));
+    assert_eq!(connection.get("/").body, b"");
+    assert_eq!(connection.get("/").text(), "abc0123456789");
+    assert_eq!(connection.get("/").text(), "until the end");
+    drop(connection);
+    assert!(server.join().unwrap().starts_with(b"GET /a/../%zz?\xff HTTP/1.1\r\n"));
 }
