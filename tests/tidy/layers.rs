@@ -7,15 +7,17 @@ use super::words::{Word, below, words};
 
 /// Top modules by layer, from the bottom. Modules of one layer do not see each other: `materializer` writes and
 /// `http` reads, and they meet in the layers below them.
-const LAYERS: [&[&str]; 9] = [
-    &["position", "config", "metrics", "supervisor", "time"],
-    &["record"],
-    &["source", "batch", "progress", "resume", "changes"],
+const LAYERS: [&[&str]; 11] = [
+    &["position", "topic_id", "time", "config", "metrics", "supervisor"],
+    &["record", "partitioner", "resume"],
+    &["entry", "interpretation", "source", "progress"],
+    &["batch", "changes"],
     &["kafka", "store", "schema"],
     &["view"],
-    &["materializer", "http"],
+    &["materializer", "http", "page"],
     &["app", "telemetry"],
-    &["cli", "demo"],
+    &["demo"],
+    &["cli"],
     &["main"],
 ];
 
