@@ -30,6 +30,7 @@ mod text_file;
 mod units;
 mod validate;
 pub mod view_name;
+mod view_section;
 
 #[cfg(test)]
 mod tests;

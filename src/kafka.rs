@@ -7,7 +7,7 @@ mod ffi;
 mod properties;
 mod source;
 
-pub use cluster::{Cluster, Commit, CommitRow, PartitionLog, TopicState};
+pub use cluster::{Cluster, Commit, CommitRow, PartitionLog, TopicSettings, TopicState};
 pub use error::Error;
 pub use properties::check;
 pub use source::KafkaSource;

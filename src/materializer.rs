@@ -1,27 +1,35 @@
 //! The write side of a view: from the source to the store.
 //!
-//! Three threads per view. The reader polls the source into batches; the writer applies them; the coordinator
-//! asks the cluster, decides where to read, and mirrors positions. They share bounded channels.
+//! Four threads per view. The reader polls the source into batches, and so does the builder for partitions that
+//! are built anew beside the slot that serves; the writer applies them; the coordinator asks the cluster, decides
+//! where to read, and mirrors positions. They share bounded channels.
 
 mod coordinator;
 mod mirror;
+mod on_demand;
 mod reader;
 mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
+use self::coordinator::ReaderPort;
+use self::on_demand::OnDemand;
+use self::reader::Reader;
 use crate::batch::Batch;
 use crate::config::sections::Config;
 use crate::kafka::{Cluster, KafkaSource};
+use crate::source::{Fatal, Source};
 use crate::store::Writer;
 use crate::supervisor::Supervisor;
 use crate::view::View;
 
-/// Batches in being: one is filled while the other is applied.
+/// Batches in being per reader: one is filled while another is on its way.
 const ARENAS: usize = 2;
+/// Readers of a view: the one that follows and the one that builds.
+const READERS: usize = 2;
 /// Commands and requests that may wait; each partition causes a few.
 const QUEUE: usize = 1024;
 
@@ -37,45 +45,68 @@ pub fn start(
     supervisor: &Supervisor,
 ) -> anyhow::Result<()> {
     let name = view.name();
-    let source = KafkaSource::new(&config.kafka, &view.config().topic, name.as_str())?;
     let (filled_in, filled) = bounded(1);
-    let (emptied, empty) = bounded(ARENAS);
-    let (commands_in, commands) = bounded(QUEUE);
-    let (failures_in, failures) = bounded(QUEUE);
+    let (emptied, empty) = bounded(ARENAS * READERS);
     let (work_in, work) = bounded(QUEUE);
     let arena = usize::try_from(config.batch.bytes_max.as_u64()).unwrap_or(usize::MAX);
-    for _ in 0..ARENAS {
-        emptied.send(Batch::new(arena, view.config().headers))?;
+    for _ in 0..ARENAS * READERS {
+        // The memory is taken when it is first needed.
+        emptied.send(Batch::new(0, view.config().headers))?;
     }
     let following = Arc::new(AtomicBool::new(false));
-    let reader = reader::Reader::new(
-        source,
-        reader::Ports { commands, failures: failures_in, filled: filled_in, empty },
-        config.batch.clone(),
-        Arc::clone(&following),
-        supervisor.stop(),
-    );
-    let writer = writer::WriteLoop::new(
-        store,
-        Arc::clone(view.progress()),
-        writer::Ports { filled, emptied, work },
-        arena,
-        supervisor.stop(),
-    );
+    let batches = Batches { filled: filled_in, empty };
+    let live = KafkaSource::new(&config.kafka, &view.config().topic, name.as_str())?;
+    let live = start_reader(live, "reader", &batches, Arc::clone(&following), view, config, supervisor)?;
+    let make = {
+        let (kafka, topic, role) =
+            (config.kafka.clone(), view.config().topic.clone(), format!("{name}-builder"));
+        move || KafkaSource::new(&kafka, &topic, &role).map_err(|error| Fatal(error.to_string()))
+    };
+    let building = Arc::new(AtomicBool::new(false));
+    let builder = start_reader(OnDemand::new(make), "builder", &batches, building, view, config, supervisor)?;
+    drop(batches);
+    let ports = writer::Ports { filled, emptied, work };
+    let writer = writer::WriteLoop::new(store, Arc::clone(view.progress()), ports, arena, supervisor.stop());
+    supervisor.thread(format!("{name}-writer"), move || writer.run())?;
+    let ports = coordinator::Ports { live, builder, work: work_in };
+    let rhythm = coordinator::Rhythm::new(config);
     let coordinator = coordinator::Coordinator::new(
         Arc::clone(view),
         Arc::clone(cluster),
-        coordinator::Ports { commands: commands_in, failures, work: work_in },
-        coordinator::Rhythm {
-            poll: config.kafka.poll_interval,
-            mirror: config.mirror.enabled.then_some(config.mirror.interval),
-        },
+        ports,
+        rhythm,
         following,
         supervisor.stop(),
     );
-    supervisor.thread(format!("{name}-writer"), move || writer.run())?;
-    supervisor.thread(format!("{name}-reader"), move || reader.run())?;
     supervisor.thread(format!("{name}-coordinator"), move || coordinator.run())
+}
+
+/// The readers' ends of the channels to the writer.
+struct Batches {
+    filled: Sender<Batch>,
+    empty: Receiver<Batch>,
+}
+
+fn start_reader(
+    source: impl Source + 'static,
+    role: &str,
+    batches: &Batches,
+    following: Arc<AtomicBool>,
+    view: &View,
+    config: &Config,
+    supervisor: &Supervisor,
+) -> anyhow::Result<ReaderPort> {
+    let (commands, commands_out) = bounded(QUEUE);
+    let (failures_in, failures) = bounded(QUEUE);
+    let ports = reader::Ports {
+        commands: commands_out,
+        failures: failures_in,
+        filled: batches.filled.clone(),
+        empty: batches.empty.clone(),
+    };
+    let reader = Reader::new(source, ports, config.batch.clone(), following, supervisor.stop());
+    supervisor.thread(format!("{}-{role}", view.name()), move || reader.run())?;
+    Ok(ReaderPort { commands, failures })
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
+use crate::entry::SlotNumber;
 use crate::metrics::WriteMetrics;
 use crate::position::{Partition, Position};
 use crate::time::Millis;
@@ -33,6 +34,8 @@ pub struct PartitionProgress {
     end_offset: AtomicI64,
     known: AtomicBool,
     caught_up: AtomicBool,
+    /// The slot whose records are counted: the one begun last.
+    slot: AtomicU32,
     records: AtomicU64,
     started_at: AtomicI64,
     trouble: Mutex<Option<Trouble>>,
@@ -82,6 +85,8 @@ pub enum TroubleCode {
     OutOfRange,
     /// What the log holds cannot be read.
     Undeliverable,
+    /// There is something to read and nothing arrives.
+    NoProgress,
 }
 
 /// Something that happened to a view.
@@ -110,6 +115,7 @@ impl TroubleCode {
             Self::StorageError => "storage-error",
             Self::OutOfRange => "out-of-range",
             Self::Undeliverable => "undeliverable",
+            Self::NoProgress => "no-progress",
         }
     }
 }
@@ -207,15 +213,18 @@ impl PartitionProgress {
         self.caught_up.store(true, Ordering::Release);
     }
 
-    /// Begins to count the records of a restore.
-    pub fn start_count(&self, at: Millis) {
+    /// Begins to count the records applied to `slot`.
+    pub fn start_count(&self, slot: SlotNumber) {
+        self.slot.store(slot.0, Ordering::Relaxed);
         self.records.store(0, Ordering::Relaxed);
-        self.started_at.store(at.get(), Ordering::Release);
+        self.started_at.store(Millis::now().get(), Ordering::Release);
     }
 
-    /// Counts records applied.
-    pub fn count(&self, records: u64) {
-        self.records.fetch_add(records, Ordering::Relaxed);
+    /// Counts records applied to `slot`, if it is the one whose records are counted.
+    pub fn count(&self, slot: SlotNumber, records: u64) {
+        if self.slot.load(Ordering::Relaxed) == slot.0 {
+            self.records.fetch_add(records, Ordering::Relaxed);
+        }
     }
 
     /// Returns the records counted, and since when; none before the partition was started.

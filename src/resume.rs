@@ -1,9 +1,18 @@
-//! Where to read a partition from: one pure decision, made at the start and again while running.
+//! Where to read a partition from: pure decisions, made at the start and again while running.
+
+pub mod group;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
+use crate::time::Millis;
 use crate::topic_id::TopicId;
+
+/// A slot that follows the log is known to be current about once a second. Only an age beyond this is an
+/// outage, however short the topic keeps its tombstones.
+const OUTAGE: Duration = Duration::from_secs(15);
 
 /// Why a slot is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,11 +24,17 @@ pub enum BuildReason {
     TopicRecreated,
     /// Records between the position and the log start are gone, and with them perhaps tombstones.
     Truncated,
-    /// The log ends before the position: it was overwritten.
+    /// The log ends before the position, or was overwritten from there.
     LogRewritten,
+    /// Tombstones may have been compacted away before they were read.
+    TombstonesExpired,
+    /// An operator set the group's offset back.
+    OperatorReset,
+    /// Asked for through the admin interface or the command line.
+    Requested,
 }
 
-/// What is stored of a partition.
+/// What is stored of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored<'a> {
     /// Cluster the slot was built from.
@@ -28,6 +43,12 @@ pub struct Stored<'a> {
     pub topic_id: TopicId,
     /// Next offset to read, taken before the cluster was asked.
     pub position: Position,
+    /// Last time the slot held everything the log held; of a slot being filled, when that began.
+    pub current_at: Option<Millis>,
+    /// Why the slot was built.
+    pub reason: BuildReason,
+    /// A build that was decided and has not begun.
+    pub requested: Option<BuildReason>,
 }
 
 /// What the cluster says of a partition.
@@ -41,9 +62,15 @@ pub struct Facts<'a> {
     pub log_start: Position,
     /// Next offset a reader will get to see.
     pub end_offset: Position,
+    /// How long the topic keeps tombstones.
+    pub tombstones_kept: Duration,
+    /// When the cluster was asked.
+    pub now: Millis,
+    /// Whether the slot has been followed since the process started.
+    pub followed: bool,
 }
 
-/// What to do with a partition.
+/// What to do with a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// Read on at the stored position.
@@ -63,7 +90,16 @@ impl BuildReason {
             Self::TopicRecreated => "topic-recreated",
             Self::Truncated => "truncated",
             Self::LogRewritten => "log-rewritten",
+            Self::TombstonesExpired => "tombstones-expired",
+            Self::OperatorReset => "operator-reset",
+            Self::Requested => "requested",
         }
+    }
+
+    /// Returns whether the log no longer holds what comes after the slot that serves: it cannot be followed.
+    #[must_use]
+    pub fn leaves_log(self) -> bool {
+        matches!(self, Self::TopicRecreated | Self::Truncated | Self::LogRewritten)
     }
 }
 
@@ -83,52 +119,28 @@ pub fn decide(stored: Option<Stored<'_>>, facts: &Facts<'_>) -> Decision {
     if stored.position > facts.end_offset {
         return Decision::Build(BuildReason::LogRewritten);
     }
-    Decision::Continue
+    if stored.missed_tombstones(facts) {
+        return Decision::Build(BuildReason::TombstonesExpired);
+    }
+    stored.requested.map_or(Decision::Continue, Decision::Build)
+}
+
+impl Stored<'_> {
+    /// A tombstone is kept at least as long after its first cleaning; whoever was current less long ago has
+    /// not missed one. A clock that went backwards says nothing.
+    fn missed_tombstones(&self, facts: &Facts<'_>) -> bool {
+        let Some(current_at) = self.current_at else { return false };
+        let age =
+            Duration::from_millis(facts.now.get().saturating_sub(current_at.get()).max(0).unsigned_abs());
+        let outage = !facts.followed || age > OUTAGE;
+        // A build that is already made for this reason and takes longer would never end.
+        outage
+            && age > facts.tombstones_kept
+            && self.position < facts.end_offset
+            && self.reason != BuildReason::TombstonesExpired
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOPIC: TopicId = TopicId::new([1; 16]);
-
-    fn decided(stored: (&str, TopicId, i64), facts: (&str, TopicId, i64, i64)) -> Decision {
-        let stored = Stored { cluster_id: stored.0, topic_id: stored.1, position: Position::new(stored.2) };
-        let facts = Facts {
-            cluster_id: facts.0,
-            topic_id: facts.1,
-            log_start: Position::new(facts.2),
-            end_offset: Position::new(facts.3),
-        };
-        decide(Some(stored), &facts)
-    }
-
-    #[test]
-    fn every_state_of_the_log_has_its_decision() {
-        let other = TopicId::new([2; 16]);
-        let rows = [
-            (("c", TOPIC, 5), ("c", TOPIC, 0, 9), Decision::Continue),
-            (("c", TOPIC, 0), ("c", TOPIC, 0, 0), Decision::Continue),
-            (("c", TOPIC, 9), ("c", TOPIC, 9, 9), Decision::Continue),
-            (("c", TOPIC, 5), ("c", TOPIC, 6, 9), Decision::Build(BuildReason::Truncated)),
-            (("c", TOPIC, 10), ("c", TOPIC, 0, 9), Decision::Build(BuildReason::LogRewritten)),
-            (("c", TOPIC, 5), ("c", other, 0, 3), Decision::Build(BuildReason::TopicRecreated)),
-            (("c", TOPIC, 5), ("c", other, 0, 9), Decision::Build(BuildReason::TopicRecreated)),
-            (("c", TOPIC, 5), ("d", other, 0, 9), Decision::Halt),
-        ];
-        for (stored, facts, decision) in rows {
-            assert_eq!(decided(stored, facts), decision, "{stored:?} {facts:?}");
-        }
-    }
-
-    #[test]
-    fn without_a_state_the_log_is_read_from_its_start() {
-        let facts = Facts {
-            cluster_id: "c",
-            topic_id: TOPIC,
-            log_start: Position::new(3),
-            end_offset: Position::new(9),
-        };
-        assert_eq!(decide(None, &facts), Decision::Build(BuildReason::FirstStart));
-    }
-}
+#[path = "resume/tests.rs"]
+mod tests;

@@ -20,11 +20,11 @@ use rocksdb::{DB, ReadOptions};
 
 pub use error::{Error, Result};
 pub use identity::{FORMAT, Identity};
-pub use meta::Build;
+pub use meta::{Build, PartitionRow};
 pub use open::Opened;
 pub use options::Resources;
 pub use slot::{Slot, SlotTable};
-pub use writer::{BuildPlan, Writer};
+pub use writer::{BuildPlan, RowEdit, Writer};
 
 use crate::entry::{self, EntryHeader, KEY_PREFIX_BYTES};
 use crate::position::{Partition, Position};

@@ -32,7 +32,7 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "kafka.request_timeout" => Timespan(10 * MS, REQUEST_MAX),
         "http.connections_max" | "batch.records_max" => Count(1, 1_000_000),
         "http.header_timeout" | "http.request_timeout" | "shutdown.grace" => Timespan(MS, HOUR),
-        "ready.max_staleness" => Timespan(MS, 365 * 24 * HOUR),
+        "ready.max_staleness" | "rebuild.tombstones_kept" => Timespan(MS, 365 * 24 * HOUR),
         "store.block_cache" => Size(ByteSize::mib(1), ByteSize::tib(1)),
         "store.write_buffer" => Size(ByteSize::mib(1), ByteSize::gib(4)),
         // With a single memtable every flush would stop the writer.
@@ -42,6 +42,7 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "batch.bytes_max" => Size(ByteSize::kib(1), ByteSize::gib(1)),
         "batch.wait_restoring" | "batch.wait_following" => Timespan(MS, Duration::from_secs(60)),
         "mirror.interval" => Timespan(100 * MS, HOUR),
+        "rebuild.parallel" => Count(1, 1000),
         _ => return None,
     };
     Some(limits)

@@ -13,6 +13,7 @@ use super::redaction;
 use super::secret::Secret;
 use super::units;
 use super::view_name::ViewName;
+pub use super::view_section::{KeyFormat, ValueFormat, ViewConfig};
 
 /// The whole configuration of one process.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -41,6 +42,9 @@ pub struct Config {
     /// Positions mirrored to the consumer group, for lag tools and operators.
     #[serde(default)]
     pub mirror: MirrorConfig,
+    /// Building a fresh state of a partition beside the one that serves.
+    #[serde(default)]
+    pub rebuild: RebuildConfig,
     /// Stopping.
     #[serde(default)]
     pub shutdown: ShutdownConfig,
@@ -195,6 +199,18 @@ pub struct MirrorConfig {
     pub interval: Duration,
 }
 
+/// Building a fresh state of a partition beside the one that serves.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RebuildConfig {
+    /// Partitions of a view that are rebuilt at the same time; bounds the extra disk and load.
+    pub parallel: usize,
+    /// How long the topic is taken to keep tombstones where the broker does not tell its `delete.retention.ms`.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
+    pub tombstones_kept: Duration,
+}
+
 /// Stopping.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -226,61 +242,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// One view: the materialized state of one topic.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ViewConfig {
-    /// The compacted topic.
-    pub topic: String,
-    /// How keys appear in URLs and documents.
-    #[serde(default)]
-    pub key: KeyFormat,
-    /// What the bytes of a value are; they are served as they were produced.
-    #[serde(default)]
-    pub value: ValueFormat,
-    /// Whether record headers are kept.
-    #[serde(default = "default_true")]
-    pub headers: bool,
-    /// Whether readiness of the process waits for this view.
-    #[serde(default = "default_true")]
-    pub required: bool,
-    /// `Cache-Control` of answers about data.
-    #[serde(default = "default_cache_control")]
-    pub cache_control: String,
-}
-
-/// How keys appear in URLs and documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyFormat {
-    /// UTF-8 text.
-    #[default]
-    String,
-    /// JSON text, addressed as UTF-8.
-    Json,
-    /// Any bytes, addressed as base64url.
-    Bytes,
-    /// 4 bytes, big endian, addressed as a decimal number.
-    I32,
-    /// 8 bytes, big endian, addressed as a decimal number.
-    I64,
-    /// 16 bytes, addressed as a UUID.
-    Uuid,
-}
-
-/// What the bytes of a value are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ValueFormat {
-    /// JSON, `application/json`.
-    #[default]
-    Json,
-    /// UTF-8 text, `text/plain; charset=utf-8`.
-    Text,
-    /// Any bytes, `application/octet-stream`.
-    Bytes,
 }
 
 impl KafkaConfig {
@@ -344,6 +305,12 @@ impl Default for MirrorConfig {
     }
 }
 
+impl Default for RebuildConfig {
+    fn default() -> Self {
+        Self { parallel: 4, tombstones_kept: Duration::from_secs(24 * 3600) }
+    }
+}
+
 impl Default for ShutdownConfig {
     fn default() -> Self {
         Self { grace: Duration::from_secs(25) }
@@ -374,12 +341,4 @@ fn default_poll_interval() -> Duration {
 
 fn default_kafka_timeout() -> Duration {
     Duration::from_secs(10)
-}
-
-fn default_true() -> bool {
-    true
-}
-
-fn default_cache_control() -> String {
-    "private, no-cache".to_owned()
 }

@@ -15,6 +15,7 @@ use super::error::Error;
 use super::ffi::{self, EndKind};
 use crate::config::sections::{Isolation, KafkaConfig};
 use crate::position::{Partition, Position};
+use crate::resume::group::Committed;
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
@@ -55,6 +56,15 @@ pub struct PartitionLog {
     pub start: Position,
     /// Next offset a reader will get to see.
     pub end: Position,
+}
+
+/// How a topic is kept; none where the broker does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TopicSettings {
+    /// `cleanup.policy`.
+    pub cleanup_policy: Option<String>,
+    /// `delete.retention.ms`.
+    pub tombstones_kept: Option<Duration>,
 }
 
 /// A commit on its way.
@@ -152,6 +162,44 @@ impl Cluster {
             0 => Err(Error::TopicMissing(topic.to_owned())),
             count => Ok((None, count)),
         }
+    }
+
+    /// Returns how the topic is cleaned and how long it keeps tombstones, as far as it may be known.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
+        let settings = match self.client.topic_settings(topic, self.timeout) {
+            Ok(settings) => settings,
+            // Nothing is known without the right to know, or from the mock.
+            Err((
+                Code::TopicAuthorizationFailed | Code::UnsupportedFeature | Code::UnsupportedVersion,
+                _,
+            )) => BTreeMap::new(),
+            Err((code, reason)) => return Err(Error::of(code, reason, topic)),
+        };
+        let millis = |name: &str| settings.get(name)?.parse().ok().map(Duration::from_millis);
+        Ok(TopicSettings {
+            cleanup_policy: settings.get("cleanup.policy").cloned(),
+            tombstones_kept: millis("delete.retention.ms"),
+        })
+    }
+
+    /// Returns what the group holds of each partition; partitions without a commit are left out.
+    ///
+    /// # Errors
+    /// When no broker answers, or the right to read the group is missing.
+    pub fn committed(
+        &self,
+        topic: &str,
+        partitions: impl Iterator<Item = Partition>,
+    ) -> Result<BTreeMap<Partition, Committed>, Error> {
+        let rows = self.client.committed(topic, partitions, self.timeout);
+        let rows = rows.map_err(|(code, reason)| Error::of(code, reason, topic))?;
+        let committed = |(partition, offset, metadata)| {
+            (partition, Committed { position: Position::new(offset), metadata })
+        };
+        Ok(rows.into_iter().map(committed).collect())
     }
 
     /// Starts to commit positions to the group. Poll the commit to its end before another is started: a late

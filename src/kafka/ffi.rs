@@ -7,6 +7,7 @@
 
 mod admin;
 mod consumer;
+mod describe;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::NonNull;

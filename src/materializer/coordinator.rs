@@ -1,8 +1,15 @@
 //! The coordinator thread: asks the cluster, decides where each partition is read, tells when it is current.
+//!
+//! It works by levels, not by edges: each round compares what is with what should be and does what is missing,
+//! so a restart or a missed event changes nothing.
 
-use std::collections::BTreeMap;
+mod building;
+mod group;
+mod steering;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -12,34 +19,57 @@ use tokio_util::sync::CancellationToken;
 use super::mirror::Mirror;
 use super::reader::{Command, PartitionFailure};
 use super::writer::Work;
-use crate::kafka::{Cluster, Error, PartitionLog, TopicState};
+use crate::config::sections::{Config, RebuildConfig};
+use crate::entry::SlotNumber;
+use crate::kafka::{Cluster, Error, TopicSettings, TopicState};
 use crate::position::{Partition, Position};
 use crate::progress::{TopicFacts, TroubleCode};
-use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
-use crate::source::Failure;
-use crate::store::{BuildPlan, Slot, SlotTable};
+use crate::store::RowEdit;
 use crate::time::Millis;
 use crate::view::View;
 
 /// How often positions are compared with the ends that were observed.
 const GLANCE: Duration = Duration::from_millis(20);
-/// How long a partition that failed rests before it is read again.
-const REST: Duration = Duration::from_secs(5);
-/// How long the last mirror may take when the process ends.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How often the topic's settings are asked for: they change by hand.
+const SETTINGS_AGE: Duration = Duration::from_secs(60);
+
+/// The coordinator's ends of the channels to one reader.
+pub(super) struct ReaderPort {
+    pub(super) commands: Sender<Command>,
+    pub(super) failures: Receiver<PartitionFailure>,
+}
 
 /// The coordinator's ends of its channels.
 pub(super) struct Ports {
-    pub(super) commands: Sender<Command>,
-    pub(super) failures: Receiver<PartitionFailure>,
+    /// Follows the slots that serve, and fills the first ones.
+    pub(super) live: ReaderPort,
+    /// Fills slots beside those that serve.
+    pub(super) builder: ReaderPort,
     pub(super) work: Sender<Work>,
 }
 
-/// How often things are done.
+/// How often and how much.
 pub(super) struct Rhythm {
-    pub(super) poll: Duration,
+    poll: Duration,
     /// None where positions are not mirrored.
-    pub(super) mirror: Option<Duration>,
+    mirror: Option<Duration>,
+    rebuild: RebuildConfig,
+}
+
+/// One of the two readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Live,
+    Builder,
+}
+
+/// What a reader does about a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Reads it into this slot.
+    Into(SlotNumber),
+    /// Rests after a failure until then.
+    Resting(Instant),
 }
 
 /// Steers one view.
@@ -49,13 +79,28 @@ pub(super) struct Coordinator {
     ports: Ports,
     rhythm: Rhythm,
     mirror: Option<Mirror>,
-    /// Shared with the reader: whether all partitions have caught up.
+    /// Shared with the live reader: whether all partitions have caught up.
     following: Arc<AtomicBool>,
-    /// Partitions being read, or resting after a failure until then.
-    reading: BTreeMap<Partition, Option<Instant>>,
+    live: BTreeMap<Partition, Reading>,
+    builder: BTreeMap<Partition, Reading>,
+    /// Partitions whose slot was found fit to be read on since the process started.
+    followed: BTreeSet<Partition>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Millis, Position)>,
+    /// Where a partition stood when it last moved, and when that was.
+    moved: BTreeMap<Partition, (Position, Instant)>,
+    settings: TopicSettings,
+    settings_at: Option<Instant>,
+    /// A hand-over that did not come about is tried again after this.
+    hand_over_after: Instant,
     stop: CancellationToken,
+}
+
+impl Rhythm {
+    pub(super) fn new(config: &Config) -> Self {
+        let mirror = config.mirror.enabled.then_some(config.mirror.interval);
+        Self { poll: config.kafka.poll_interval, mirror, rebuild: config.rebuild.clone() }
+    }
 }
 
 impl Coordinator {
@@ -71,17 +116,30 @@ impl Coordinator {
         let topic = view.config().topic.clone();
         let mirror =
             rhythm.mirror.map(|interval| Mirror::new(Arc::clone(&cluster), &topic, incarnation, interval));
-        let (reading, ahead) = (BTreeMap::new(), BTreeMap::new());
-        Self { view, cluster, ports, rhythm, mirror, following, reading, ahead, stop }
+        Self {
+            view,
+            cluster,
+            ports,
+            rhythm,
+            mirror,
+            following,
+            live: BTreeMap::new(),
+            builder: BTreeMap::new(),
+            followed: BTreeSet::new(),
+            ahead: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            settings: TopicSettings::default(),
+            settings_at: None,
+            hand_over_after: Instant::now(),
+            stop,
+        }
     }
 
     /// Steers until asked to stop, then mirrors the last positions.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
-        let table = self.view.store().table();
-        for partition in table.serving().keys().chain(table.building().keys()) {
-            self.view.progress().want(*partition);
+        for slot in self.view.store().table().slots() {
+            self.view.progress().want(slot.partition());
         }
-        drop(table);
         while !self.stop.is_cancelled() {
             self.observe()?;
             let next = Instant::now() + self.rhythm.poll;
@@ -94,46 +152,37 @@ impl Coordinator {
     /// Asks the cluster once and acts on the answer.
     fn observe(&mut self) -> anyhow::Result<()> {
         // Order matters: a position taken after the question could be beyond the end offset of the answer.
-        let table = self.view.store().table();
-        let before: BTreeMap<_, _> = all_slots(&table).map(|slot| (slot.number(), slot.position())).collect();
-        let state = match self.cluster.observe(&self.view.config().topic) {
-            Ok(state) => state,
+        let before = self.view.store().table().slots().map(|slot| (slot.number(), slot.position())).collect();
+        let topic = self.view.config().topic.clone();
+        match self.cluster.observe(&topic).and_then(|state| self.refresh_settings().map(|()| state)) {
+            Ok(state) => {
+                self.regain(&state);
+                self.take_notice(&state)?;
+                self.steer(&state, &before)
+            }
             Err(error) => {
                 self.lose(&error);
-                return Ok(());
-            }
-        };
-        self.regain(&state);
-        self.take_notice(&state)?;
-        let mut plans = Vec::new();
-        for (partition, log) in &state.partitions {
-            self.view.progress().want(*partition).set_log(log.start, log.end);
-            // The slot being filled is the one that is read; the serving one rests until the swap.
-            let slot = table.building().get(partition).or_else(|| table.serving().get(partition));
-            let stored = slot.map(|slot| Stored {
-                cluster_id: slot.cluster_id(),
-                topic_id: slot.topic_id(),
-                position: before.get(&slot.number()).copied().unwrap_or_default(),
-            });
-            let facts = Facts {
-                cluster_id: &state.cluster_id,
-                topic_id: state.topic_id,
-                log_start: log.start,
-                end_offset: log.end,
-            };
-            match decide(stored, &facts) {
-                Decision::Continue => self.go_on(*partition, slot)?,
-                Decision::Build(reason) => plans.push(self.plan(&state, *partition, *log, reason)),
-                Decision::Halt => {}
+                Ok(())
             }
         }
-        // Order matters: slots out of the table are dropped once nobody holds it, this thread included.
-        drop(table);
-        self.build(plans)?;
-        for (partition, log) in &state.partitions {
-            self.ahead.entry(*partition).or_insert((state.observed_at, log.end));
+    }
+
+    fn refresh_settings(&mut self) -> Result<(), Error> {
+        if self.settings_at.is_some_and(|at| at.elapsed() < SETTINGS_AGE) {
+            return Ok(());
         }
-        self.compare_positions();
+        let settings = self.cluster.settings(&self.view.config().topic)?;
+        let compacted = settings.cleanup_policy.as_ref().is_none_or(|policy| policy == "compact");
+        if !compacted && settings.cleanup_policy != self.settings.cleanup_policy {
+            let policy = settings.cleanup_policy.as_deref().unwrap_or_default();
+            let detail = format!(
+                "cleanup.policy is '{policy}': keys leave the log without a tombstone, so this view and one that is \
+                 built later will differ; set it to 'compact'"
+            );
+            tracing::warn!(view = %self.view.name(), detail, "the topic is not only compacted");
+            self.view.progress().record_event("policy-mismatch", None, detail);
+        }
+        (self.settings, self.settings_at) = (settings, Some(Instant::now()));
         Ok(())
     }
 
@@ -141,11 +190,8 @@ impl Coordinator {
         let progress = self.view.progress();
         let partitions = u32::try_from(state.partitions.len()).unwrap_or(u32::MAX);
         if progress.topic().is_some_and(|known| known.partitions < partitions) {
-            progress.record_event(
-                "partitions-added",
-                None,
-                format!("the topic has {partitions} partitions now"),
-            );
+            let detail = format!("the topic has {partitions} partitions now");
+            progress.record_event("partitions-added", None, detail);
         }
         progress.set_topic(TopicFacts {
             cluster_id: state.cluster_id.clone(),
@@ -156,135 +202,20 @@ impl Coordinator {
         self.ports.work.send(Work::Grow(partitions)).context("the writer is gone")
     }
 
-    /// Reads a partition on where its slot stands, unless it is being read or rests.
-    fn go_on(&mut self, partition: Partition, slot: Option<&Arc<Slot>>) -> anyhow::Result<()> {
-        let due =
-            self.reading.get(&partition).is_none_or(|rest| rest.is_some_and(|until| until <= Instant::now()));
-        let Some(slot) = slot.filter(|_| due) else { return Ok(()) };
-        let known = self.view.progress().want(partition);
-        if known.counted().is_none() {
-            known.start_count(Millis::now());
-        }
-        let (number, position) = (slot.number(), slot.position());
-        tracing::debug!(view = %self.view.name(), partition, %position, "reading on");
-        self.reading.insert(partition, None);
-        let command = Command::Follow { partition, slot: number, position };
-        self.ports.commands.send(command).context("the reader is gone")
-    }
-
-    fn plan(
-        &self,
-        state: &TopicState,
-        partition: Partition,
-        log: PartitionLog,
-        reason: BuildReason,
-    ) -> BuildPlan {
-        if reason != BuildReason::FirstStart {
-            let detail = format!("log start {}, end offset {}", log.start, log.end);
-            self.view.progress().record_event(reason.as_str(), Some(partition), detail);
-            tracing::warn!(view = %self.view.name(), partition, reason = reason.as_str(), "rebuilding the partition");
-        }
-        BuildPlan {
-            partition,
-            partitions: u32::try_from(state.partitions.len()).unwrap_or(u32::MAX),
-            cluster_id: state.cluster_id.clone(),
-            topic_id: state.topic_id,
-            low: log.start,
-            high: log.end,
-            observed_at: state.observed_at,
-            reason,
-        }
-    }
-
-    /// Makes fresh slots and reads their partitions from the log start.
-    fn build(&mut self, plans: Vec<BuildPlan>) -> anyhow::Result<()> {
-        if plans.is_empty() {
-            return Ok(());
-        }
-        let (answer, started) = bounded(1);
-        for plan in &plans {
-            self.view.progress().want(plan.partition).start_count(Millis::now());
-            self.ahead.remove(&plan.partition);
-        }
-        self.ports.work.send(Work::Build(plans, answer)).context("the writer is gone")?;
-        for (partition, slot, position) in started.recv().context("the writer is gone")? {
-            self.reading.insert(partition, None);
-            let command = Command::Follow { partition, slot, position };
-            self.ports.commands.send(command).context("the reader is gone")?;
-        }
-        Ok(())
-    }
-
-    /// Looks at what the reader reports and at the positions, for a moment; false when the reader is gone.
+    /// Looks at what the readers report and at the positions, for a moment; false when a reader is gone.
     fn glance(&mut self) -> anyhow::Result<bool> {
-        match self.ports.failures.recv_timeout(GLANCE) {
-            Ok((partition, failure)) => self.rest(partition, failure),
+        match self.ports.live.failures.recv_timeout(GLANCE) {
+            Ok((partition, failure)) => self.rest(Role::Live, partition, failure),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(false),
         }
+        while let Ok((partition, failure)) = self.ports.builder.failures.try_recv() {
+            self.rest(Role::Builder, partition, failure);
+        }
         self.compare_positions();
-        self.mirror_positions()?;
+        self.finish_builds()?;
+        self.mind_the_group()?;
         Ok(true)
-    }
-
-    /// A partition the source gave up is never forgotten: it is read again after a rest.
-    fn rest(&mut self, partition: Partition, failure: Failure) {
-        let (code, reason) = match failure {
-            Failure::Gone => {
-                self.reading.remove(&partition);
-                return;
-            }
-            // The next observation sees where the log is and decides.
-            Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
-            Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
-            Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
-        };
-        self.reading.insert(partition, Some(Instant::now() + REST));
-        let progress = self.view.progress();
-        if progress.want(partition).set_trouble(code, reason.clone()) {
-            progress.record_event(code.as_str(), Some(partition), reason.clone());
-            tracing::error!(view = %self.view.name(), partition, reason, "a partition cannot be read, will try again");
-        }
-    }
-
-    /// A partition whose position has passed an observed end was current when that end was observed.
-    fn compare_positions(&mut self) {
-        let table = self.view.store().table();
-        let progress = self.view.progress();
-        self.ahead.retain(|partition, (observed_at, end)| {
-            let Some(slot) = table.serving().get(partition).filter(|slot| slot.position() >= *end) else {
-                return true;
-            };
-            // A slot that rests beside its successor does not get newer, however far its position once was.
-            if !table.building().contains_key(partition) {
-                slot.set_caught_up_at(*observed_at);
-            }
-            let known = progress.want(*partition);
-            known.set_caught_up();
-            if let Some(over) = known.clear_trouble() {
-                progress.record_event("recovered", Some(*partition), over.detail);
-                tracing::info!(view = %self.view.name(), partition, "the partition can be read again");
-            }
-            false
-        });
-        let wanted = progress.partitions();
-        let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
-        self.following.store(all, Ordering::Relaxed);
-    }
-
-    fn mirror_positions(&mut self) -> anyhow::Result<()> {
-        let Some(mirror) = self.mirror.as_mut().and_then(|mirror| mirror.is_time().then_some(mirror)) else {
-            return Ok(());
-        };
-        let positions = serving_positions(&self.view.store().table());
-        if !mirror.moved(&positions) {
-            return Ok(());
-        }
-        let (answer, seq) = bounded(1);
-        let partitions = positions.keys().copied().collect();
-        self.ports.work.send(Work::MirrorSeq(partitions, answer)).context("the writer is gone")?;
-        mirror.commit(seq.recv().context("the writer is gone")?, positions);
-        Ok(())
     }
 
     fn lose(&self, error: &Error) {
@@ -298,7 +229,8 @@ impl Coordinator {
     /// Ends the trouble of a topic that could not be followed, unless it is the wrong one.
     fn regain(&self, state: &TopicState) {
         let table = self.view.store().table();
-        let foreign = all_slots(&table)
+        let foreign = table
+            .slots()
             .any(|slot| slot.cluster_id() != state.cluster_id && slot.topic_id() != state.topic_id);
         if foreign {
             return self.halt(state);
@@ -315,8 +247,8 @@ impl Coordinator {
 
     fn halt(&self, state: &TopicState) {
         let detail = format!(
-            "the brokers belong to cluster {}, the stored view to another; check kafka.bootstrap, or move the \
-             view's directory away to start over",
+            "the brokers belong to cluster {}, the stored view to another; check kafka.bootstrap, or move the view's \
+             directory away to start over",
             state.cluster_id
         );
         if self.view.progress().set_trouble(TroubleCode::WrongCluster, detail.clone()) {
@@ -325,29 +257,31 @@ impl Coordinator {
         }
     }
 
-    /// The reader hands over its last batch meanwhile; what is mirrored is never ahead of the data.
-    fn say_farewell(&mut self) {
-        while self.ports.failures.recv_timeout(FAREWELL).is_ok() {}
-        let positions = serving_positions(&self.view.store().table());
-        let reachable = self.view.progress().trouble().is_none();
-        let Some(mirror) = self.mirror.as_mut().filter(|_| reachable) else { return };
-        mirror.settle(FAREWELL);
-        let (answer, seq) = bounded(1);
-        let partitions = positions.keys().copied().collect();
-        if positions.is_empty() || self.ports.work.send(Work::MirrorSeq(partitions, answer)).is_err() {
-            return;
-        }
-        if let Ok(seq) = seq.recv_timeout(FAREWELL) {
-            mirror.commit(seq, positions);
-            mirror.settle(FAREWELL);
+    fn port(&self, role: Role) -> &ReaderPort {
+        match role {
+            Role::Live => &self.ports.live,
+            Role::Builder => &self.ports.builder,
         }
     }
-}
 
-fn all_slots(table: &SlotTable) -> impl Iterator<Item = &Arc<Slot>> {
-    table.serving().values().chain(table.building().values())
-}
+    fn reading(&mut self, role: Role) -> &mut BTreeMap<Partition, Reading> {
+        match role {
+            Role::Live => &mut self.live,
+            Role::Builder => &mut self.builder,
+        }
+    }
 
-fn serving_positions(table: &SlotTable) -> BTreeMap<Partition, Position> {
-    table.serving().iter().map(|(partition, slot)| (*partition, slot.position())).collect()
+    /// Has the writer do something and waits for its answer.
+    fn ask<T>(&self, work: impl FnOnce(Sender<T>) -> Work) -> anyhow::Result<T> {
+        let (answer, answered) = bounded(1);
+        self.ports.work.send(work(answer)).context("the writer is gone")?;
+        answered.recv().context("the writer is gone")
+    }
+
+    fn decide_rows(&self, edits: Vec<(Partition, RowEdit)>) -> anyhow::Result<()> {
+        if edits.is_empty() {
+            return Ok(());
+        }
+        self.ask(|answer| Work::Decide(edits, answer))
+    }
 }

@@ -1,4 +1,4 @@
-//! Positions mirrored to the consumer group, signed, for lag tools and operators.
+//! Commits of positions to the consumer group, one at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::kafka::{Cluster, Commit, CommitRow, Error};
 use crate::position::{Partition, Position};
+use crate::resume::group;
 
 /// A group's offsets expire after a week without a commit: said again twice a day.
 const REPEAT: Duration = Duration::from_secs(12 * 60 * 60);
@@ -20,7 +21,7 @@ pub(super) struct Mirror {
     interval: Duration,
     next: Instant,
     repeated: Instant,
-    /// What the group holds, as far as commits were confirmed.
+    /// What the group holds, as far as commits were confirmed since the process started.
     known: BTreeMap<Partition, Position>,
     on_its_way: Option<(Commit, BTreeMap<Partition, Position>)>,
     failing: bool,
@@ -30,32 +31,52 @@ impl Mirror {
     pub(super) fn new(cluster: Arc<Cluster>, topic: &str, incarnation: Uuid, interval: Duration) -> Self {
         let (topic, now) = (topic.to_owned(), Instant::now());
         let (known, on_its_way) = (BTreeMap::new(), None);
-        let next = now + interval;
-        Self { cluster, topic, incarnation, interval, next, repeated: now, known, on_its_way, failing: false }
+        Self {
+            cluster,
+            topic,
+            incarnation,
+            interval,
+            next: now,
+            repeated: now,
+            known,
+            on_its_way,
+            failing: false,
+        }
     }
 
-    /// Returns whether a commit may be started: one at a time, so that none lands late.
+    /// Returns whether the group may be looked at: not while a commit is on its way, so that none lands late.
     pub(super) fn is_time(&mut self) -> bool {
         self.settle(Duration::ZERO);
         self.on_its_way.is_none() && Instant::now() >= self.next
     }
 
-    /// Returns whether the group is to be told of `positions`.
-    pub(super) fn moved(&mut self, positions: &BTreeMap<Partition, Position>) -> bool {
+    /// Puts the next look off by the interval.
+    pub(super) fn wait(&mut self) {
         self.next = Instant::now() + self.interval;
-        if self.repeated.elapsed() >= REPEAT {
-            self.known.clear();
-            self.repeated = Instant::now();
-        }
-        positions != &self.known
+    }
+
+    /// Makes the next look due.
+    pub(super) fn hurry(&mut self) {
+        self.next = Instant::now();
+    }
+
+    /// Returns whether this process has signed `partition`.
+    pub(super) fn has_signed(&self, partition: Partition) -> bool {
+        self.known.contains_key(&partition)
+    }
+
+    /// Returns whether the group is to be told of `positions`.
+    pub(super) fn moved(&self, positions: &BTreeMap<Partition, Position>) -> bool {
+        positions != &self.known || self.repeated.elapsed() >= REPEAT
     }
 
     /// Starts to commit `positions` under the number `seq`.
     pub(super) fn commit(&mut self, seq: u64, positions: BTreeMap<Partition, Position>) {
-        let rows: Vec<CommitRow> = positions
-            .iter()
-            .map(|(partition, position)| (*partition, *position, self.signature(seq, *position)))
-            .collect();
+        self.repeated = Instant::now();
+        let signed = |(partition, position): (&Partition, &Position)| {
+            (*partition, *position, group::sign(self.incarnation, seq, *position))
+        };
+        let rows: Vec<CommitRow> = positions.iter().map(signed).collect();
         match self.cluster.commit(&self.topic, &rows) {
             Ok(commit) => self.on_its_way = Some((commit, positions)),
             Err(error) => self.note(Err(error)),
@@ -72,19 +93,17 @@ impl Mirror {
         self.note(outcome);
     }
 
-    /// Says whose position it is: another instance's, or an operator's, has another signature or none.
-    fn signature(&self, seq: u64, position: Position) -> String {
-        format!("sq1;{};{seq};{position}", self.incarnation)
-    }
-
-    fn note(&mut self, outcome: Result<(), Error>) {
+    /// Says once that the group cannot be read or written, and puts the next look off.
+    pub(super) fn note(&mut self, outcome: Result<(), Error>) {
         match outcome {
             Ok(()) => self.failing = false,
-            Err(error) if !self.failing => {
+            Err(error) => {
+                self.wait();
+                if !self.failing {
+                    tracing::warn!(topic = self.topic, %error, "cannot mirror positions to the group, will try again");
+                }
                 self.failing = true;
-                tracing::warn!(topic = self.topic, %error, "cannot mirror positions to the group, will try again");
             }
-            Err(_) => {}
         }
     }
 }

@@ -21,7 +21,6 @@ use crate::source::{Event, Failure, Source};
 const IDLE: Duration = Duration::from_millis(100);
 
 /// What the coordinator asks of the reader.
-#[derive(Debug)]
 pub(super) enum Command {
     /// Read a partition from a position into a slot, whatever was read of it before.
     Follow {
@@ -32,6 +31,8 @@ pub(super) enum Command {
         /// Next offset to read.
         position: Position,
     },
+    /// Read a partition no more; answers when all that was read of it has been handed over.
+    Leave(Partition, Sender<()>),
 }
 
 /// A partition the source gave up.
@@ -73,7 +74,7 @@ impl<S: Source> Reader<S> {
         while !self.stop.is_cancelled() {
             while let Ok(command) = self.ports.commands.try_recv() {
                 batch = self.hand_over(batch)?;
-                self.obey(&command)?;
+                self.obey(command)?;
             }
             self.poll(&mut batch)?;
             if self.is_due(&batch) {
@@ -83,10 +84,20 @@ impl<S: Source> Reader<S> {
         self.hand_over(batch).map(drop).or(Ok(()))
     }
 
-    fn obey(&mut self, command: &Command) -> anyhow::Result<()> {
-        let Command::Follow { partition, slot, position } = *command;
-        self.slots.insert(partition, slot);
-        self.source.assign(partition, position).context("the Kafka client failed")
+    /// Invariant: called with nothing gathered, so that no batch mixes what was read before and after.
+    fn obey(&mut self, command: Command) -> anyhow::Result<()> {
+        match command {
+            Command::Follow { partition, slot, position } => {
+                self.slots.insert(partition, slot);
+                self.source.assign(partition, position).context("the Kafka client failed")
+            }
+            Command::Leave(partition, answer) => {
+                self.slots.remove(&partition);
+                self.source.unassign(partition).context("the Kafka client failed")?;
+                let _ = answer.send(());
+                Ok(())
+            }
+        }
     }
 
     fn poll(&mut self, batch: &mut Batch) -> anyhow::Result<()> {

@@ -11,21 +11,25 @@ use crate::batch::Batch;
 use crate::entry::SlotNumber;
 use crate::position::{Partition, Position};
 use crate::progress::{Progress, TroubleCode};
-use crate::store::{BuildPlan, Error, Writer};
+use crate::store::{BuildPlan, Error, RowEdit, Writer};
 
 /// How often a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often what changed without a record is written down, and unheld slots are dropped.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
-/// Work besides batches; low priority, few.
+/// Work besides batches: little, and answered when done.
 pub(super) enum Work {
     /// Make fresh slots; answers with each one's number and where to start reading.
     Build(Vec<BuildPlan>, Sender<Vec<(Partition, SlotNumber, Position)>>),
+    /// Let the slot being filled answer, if it is far enough; answers whether it does.
+    Promote(Partition, Sender<bool>),
+    /// Change what is decided of partitions.
+    Decide(Vec<(Partition, RowEdit)>, Sender<()>),
+    /// Apply the batches that were handed over before; answers then.
+    Settle(Sender<()>),
     /// The topic has this many partitions now.
     Grow(u32),
-    /// Number the next mirrored positions of these partitions.
-    MirrorSeq(Vec<Partition>, Sender<u64>),
 }
 
 /// The writer's ends of its channels.
@@ -55,7 +59,7 @@ impl WriteLoop {
         Self { store, progress, ports, arena, stop }
     }
 
-    /// Applies batches until the reader and the coordinator are gone, then closes the store.
+    /// Applies batches until the readers and the coordinator are gone, then closes the store.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         let (mut filled, mut work) = (self.ports.filled.clone(), self.ports.work.clone());
         let (mut reading, mut steered) = (true, true);
@@ -89,14 +93,14 @@ impl WriteLoop {
             metrics.records.inc_by(advance.records);
             metrics.bytes.inc_by(advance.bytes);
             metrics.null_keys.inc_by(advance.null_keys);
-            self.progress.want(advance.partition).count(advance.records);
+            self.progress.want(advance.partition).count(advance.slot, advance.records);
         }
         let reached: Vec<_> = batch.advances().iter().map(|advance| advance.partition).collect();
         for partition in reached {
-            self.promote(partition)?;
+            self.promote_first(partition)?;
         }
         batch.clear(self.arena);
-        // The reader is gone only when the process is ending.
+        // The readers are gone only when the process is ending.
         let _ = self.ports.emptied.send(batch);
         Ok(())
     }
@@ -107,31 +111,53 @@ impl WriteLoop {
                 let mut started = Vec::with_capacity(plans.len());
                 for plan in &plans {
                     let slot = self.retry(|store| store.start_build(plan))?;
+                    self.progress.want(plan.partition).start_count(slot.number());
                     started.push((plan.partition, slot.number(), slot.position()));
                     // An empty partition has caught up before its first record.
-                    self.promote(plan.partition)?;
+                    self.promote_first(plan.partition)?;
                 }
                 let _ = answer.send(started);
             }
-            Work::Grow(partitions) => self.store.grow(partitions),
-            Work::MirrorSeq(partitions, answer) => {
-                let seq = self.retry(|store| store.next_mirror_seq(&partitions))?;
-                let _ = answer.send(seq);
+            Work::Promote(partition, answer) => {
+                let promoted = self.promote(partition)?;
+                let _ = answer.send(promoted);
             }
+            Work::Decide(edits, answer) => {
+                self.retry(|store| store.decide(&edits))?;
+                let _ = answer.send(());
+            }
+            Work::Settle(answer) => {
+                while let Ok(batch) = self.ports.filled.try_recv() {
+                    self.apply(batch)?;
+                }
+                let _ = answer.send(());
+            }
+            Work::Grow(partitions) => self.store.grow(partitions),
         }
         Ok(())
     }
 
-    fn promote(&mut self, partition: Partition) -> anyhow::Result<()> {
-        if !self.retry(|store| store.promote(partition))? {
+    /// Where nothing answers yet, the first slot that may answer does so at once.
+    fn promote_first(&mut self, partition: Partition) -> anyhow::Result<()> {
+        if self.store.store().table().serving().contains_key(&partition) {
             return Ok(());
         }
-        let known = self.progress.want(partition);
-        known.set_caught_up();
-        let records = known.counted().map_or(0, |(records, _)| records);
-        self.progress.record_event("restored", Some(partition), format!("{records} records applied"));
-        tracing::info!(topic = self.store.store().identity().topic, partition, records, "partition restored");
-        Ok(())
+        self.promote(partition).map(drop)
+    }
+
+    fn promote(&mut self, partition: Partition) -> anyhow::Result<bool> {
+        let promoted = self.retry(|store| store.promote(partition))?;
+        if promoted {
+            let known = self.progress.want(partition);
+            known.set_caught_up();
+            let records = known.counted().map_or(0, |(records, _)| records);
+            let table = self.store.store().table();
+            let reason = table.serving().get(&partition).map_or("", |slot| slot.build().reason.as_str());
+            self.progress.record_event("restored", Some(partition), format!("{reason}: {records} records"));
+            let topic = &self.store.store().identity().topic;
+            tracing::info!(topic, partition, reason, records, "partition restored");
+        }
+        Ok(promoted)
     }
 
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.
@@ -156,7 +182,8 @@ impl WriteLoop {
             self.progress.metrics().write_errors.inc();
             if self.progress.set_trouble(code, error.to_string()) {
                 self.progress.record_event(code.as_str(), None, error.to_string());
-                tracing::error!(topic = self.store.store().identity().topic, %error, "cannot write, will try again");
+                let topic = &self.store.store().identity().topic;
+                tracing::error!(topic, %error, "cannot write, will try again");
             }
             std::thread::sleep(RETRY);
         }

@@ -54,15 +54,21 @@ pub struct Build {
 }
 
 /// Which slots a partition has.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionRow {
     /// The slot that answers.
     pub serving: Option<SlotNumber>,
     /// The slot that is being filled to take over.
     pub building: Option<SlotNumber>,
-    /// Sequence number of the last position mirrored to the group.
+    /// Number of the last position mirrored to the group; zero before the first.
     #[serde(default)]
     pub mirror_seq: u64,
+    /// A build that was decided and has not begun.
+    #[serde(default)]
+    pub requested: Option<BuildReason>,
+    /// An operator's reset that was decided on and not yet signed over in the group.
+    #[serde(default)]
+    pub settled_reset: Option<i64>,
 }
 
 /// Numbers that only grow.

@@ -85,11 +85,10 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
         .map(|(number, row)| (number, Arc::new(Slot::from_row(number, row))))
         .collect();
     let counters: meta::Counters = meta::get(&db, &COUNTERS_KEY)?.unwrap_or_default();
-    let partitions: BTreeMap<Partition, meta::PartitionRow> =
-        meta::partition_rows(&db)?.into_iter().collect();
+    let rows: BTreeMap<Partition, meta::PartitionRow> = meta::partition_rows(&db)?.into_iter().collect();
     let mut table = SlotTable::default();
     table.generation = counters.generation;
-    for (partition, row) in &partitions {
+    for (partition, row) in &rows {
         let mut take =
             |number| slots.remove(&number).ok_or_else(|| Error::corrupt("a slot's row is missing"));
         if let Some(number) = row.serving {
@@ -99,11 +98,12 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
             table.building.insert(*partition, take(number)?);
         }
     }
+    table.rows = rows;
     // A slot no partition refers to was on its way out when the process ended.
     let retired = slots.into_values().collect();
     let table = ArcSwap::from_pointee(table.relocated());
     let store = Arc::new(Store { db, dir, identity, table });
-    let writer = Writer::new(Arc::clone(&store), Recovered { counters, partitions, retired });
+    let writer = Writer::new(Arc::clone(&store), Recovered { counters, retired });
     tracing::debug!(sizes = ?store.sizes() as Sizes, "store opened");
     Ok((store, writer))
 }

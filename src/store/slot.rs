@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::meta::{Build, SlotRow};
+use super::meta::{Build, PartitionRow, SlotRow};
 use crate::entry::SlotNumber;
 use crate::interpretation::RULES_LATEST_VALUE;
 use crate::partitioner::{Pair, Verified};
@@ -138,6 +138,7 @@ impl Slot {
 pub struct SlotTable {
     pub(super) serving: BTreeMap<Partition, Arc<Slot>>,
     pub(super) building: BTreeMap<Partition, Arc<Slot>>,
+    pub(super) rows: BTreeMap<Partition, PartitionRow>,
     pub(super) generation: u64,
     locator: Locator,
 }
@@ -152,6 +153,11 @@ struct Locator {
 }
 
 impl SlotTable {
+    /// Returns all slots: those that answer, then those that are being filled.
+    pub fn slots(&self) -> impl Iterator<Item = &Arc<Slot>> {
+        self.serving.values().chain(self.building.values())
+    }
+
     /// Returns the slots that answer, by partition.
     #[must_use]
     pub fn serving(&self) -> &BTreeMap<Partition, Arc<Slot>> {
@@ -162,6 +168,12 @@ impl SlotTable {
     #[must_use]
     pub fn building(&self) -> &BTreeMap<Partition, Arc<Slot>> {
         &self.building
+    }
+
+    /// Returns what is decided of a partition; defaults where nothing is stored.
+    #[must_use]
+    pub fn row(&self, partition: Partition) -> PartitionRow {
+        self.rows.get(&partition).copied().unwrap_or_default()
     }
 
     /// Returns how many swaps readers could see so far.

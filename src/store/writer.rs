@@ -1,6 +1,5 @@
 //! The write side of a store: one owner, one write per step, published afterwards.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rocksdb::{FlushOptions, WriteBatch, WriteOptions};
@@ -23,7 +22,6 @@ use crate::topic_id::TopicId;
 pub struct Writer {
     store: Arc<Store>,
     counters: Counters,
-    partitions: BTreeMap<Partition, PartitionRow>,
     /// Slots out of the table whose entries still lie on disk.
     retired: Vec<Arc<Slot>>,
 }
@@ -31,7 +29,6 @@ pub struct Writer {
 /// What was found in an opened store beside its table.
 pub(super) struct Recovered {
     pub(super) counters: Counters,
-    pub(super) partitions: BTreeMap<Partition, PartitionRow>,
     pub(super) retired: Vec<Arc<Slot>>,
 }
 
@@ -56,10 +53,38 @@ pub struct BuildPlan {
     pub reason: BuildReason,
 }
 
+/// A change to what is decided of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowEdit {
+    /// A build is wanted.
+    Request(BuildReason),
+    /// A build is wanted because the group was set to this offset.
+    ObeyReset(i64),
+    /// The next mirrored position carries this number.
+    Number(u64),
+    /// The group is signed by us again.
+    Signed,
+}
+
+impl RowEdit {
+    fn apply(self, row: PartitionRow) -> PartitionRow {
+        match self {
+            Self::Request(reason) => PartitionRow { requested: Some(reason), ..row },
+            Self::ObeyReset(offset) => PartitionRow {
+                requested: Some(BuildReason::OperatorReset),
+                settled_reset: Some(offset),
+                ..row
+            },
+            Self::Number(mirror_seq) => PartitionRow { mirror_seq, ..row },
+            Self::Signed => PartitionRow { settled_reset: None, ..row },
+        }
+    }
+}
+
 impl Writer {
     pub(super) fn new(store: Arc<Store>, recovered: Recovered) -> Self {
-        let Recovered { counters, partitions, retired } = recovered;
-        Self { store, counters, partitions, retired }
+        let Recovered { counters, retired } = recovered;
+        Self { store, counters, retired }
     }
 
     /// Returns the read side.
@@ -76,10 +101,7 @@ impl Writer {
     /// [`Error::NoSpace`] and other transient errors; [`Error::Corrupt`] when the store is damaged.
     pub fn apply(&mut self, batch: &mut Batch) -> Result<()> {
         let table = self.store.table();
-        let slot_of = |number: SlotNumber| {
-            let slots = table.serving.values().chain(table.building.values());
-            slots.into_iter().find(|slot| slot.number() == number)
-        };
+        let slot_of = |number: SlotNumber| table.slots().find(|slot| slot.number() == number);
         let mut write = WriteBatch::with_capacity_bytes(batch.bytes() + batch.len() * 4);
         let mut slot: Option<&Arc<Slot>> = None;
         let mut relocate = false;
@@ -124,7 +146,7 @@ impl Writer {
     pub fn start_build(&mut self, plan: &BuildPlan) -> Result<Arc<Slot>> {
         let number = SlotNumber(self.counters.next_slot);
         let counters = Counters { next_slot: number.0 + 1, ..self.counters.clone() };
-        let row = SlotRow {
+        let slot = SlotRow {
             partition: plan.partition,
             cluster_id: plan.cluster_id.clone(),
             topic_id: plan.topic_id,
@@ -140,41 +162,46 @@ impl Writer {
                 started_at: plan.observed_at,
             },
         };
-        let old = self.partitions.get(&plan.partition).cloned().unwrap_or_default();
-        let partition = PartitionRow { building: Some(number), ..old };
+        let mut table = SlotTable::clone(&self.store.table());
+        let row = PartitionRow { building: Some(number), requested: None, ..table.row(plan.partition) };
         let mut write = WriteBatch::default();
         meta::put(&mut write, &COUNTERS_KEY, &counters)?;
-        meta::put(&mut write, &meta::slot_key(number), &row)?;
-        meta::put(&mut write, &meta::partition_key(plan.partition), &partition)?;
+        meta::put(&mut write, &meta::slot_key(number), &slot)?;
+        meta::put(&mut write, &meta::partition_key(plan.partition), &row)?;
         self.store.db.write(write)?;
 
-        let slot = Arc::new(Slot::from_row(number, row));
-        let mut table = SlotTable::clone(&self.store.table());
+        let slot = Arc::new(Slot::from_row(number, slot));
         let dropped = table.building.insert(plan.partition, Arc::clone(&slot));
+        table.rows.insert(plan.partition, row);
         self.counters = counters;
-        self.partitions.insert(plan.partition, partition);
         self.store.table.store(Arc::new(table));
         self.retired.extend(dropped);
         Ok(slot)
     }
 
-    /// Makes the slot being filled for `partition` the one that answers.
+    /// Makes the slot being filled for `partition` the one that answers; returns whether that happened.
     ///
-    /// Nothing happens when none is being filled, or when it has not reached its end offset yet.
+    /// It does not while the slot has not reached the end offset it was begun with, or lies behind a serving
+    /// slot of the same log: an answer would go back in time.
     ///
     /// # Errors
     /// As [`Writer::apply`].
     pub fn promote(&mut self, partition: Partition) -> Result<bool> {
         let mut table = SlotTable::clone(&self.store.table());
         let Some(slot) = table.building.remove(&partition) else { return Ok(false) };
-        if slot.position() < slot.build().high {
+        // Of a log that was rewritten the old position says nothing.
+        let same_log = |old: &Slot| {
+            old.topic_id() == slot.topic_id() && slot.build().reason != BuildReason::LogRewritten
+        };
+        let old = table.serving.get(&partition);
+        let behind = old.is_some_and(|old| same_log(old) && slot.position() < old.position());
+        if slot.position() < slot.build().high || behind {
             return Ok(false);
         }
         slot.set_caught_up_at(slot.build().started_at);
         let generation = self.counters.generation + 1;
         let counters = Counters { generation, ..self.counters.clone() };
-        let old = self.partitions.get(&partition).cloned().unwrap_or_default();
-        let row = PartitionRow { serving: Some(slot.number()), building: None, ..old };
+        let row = PartitionRow { serving: Some(slot.number()), building: None, ..table.row(partition) };
         let mut write = WriteBatch::default();
         meta::put(&mut write, &COUNTERS_KEY, &counters)?;
         meta::put(&mut write, &meta::partition_key(partition), &row)?;
@@ -183,8 +210,8 @@ impl Writer {
 
         let dropped = table.serving.insert(partition, slot);
         table.generation = generation;
+        table.rows.insert(partition, row);
         self.counters = counters;
-        self.partitions.insert(partition, row);
         self.store.table.store(Arc::new(table.relocated()));
         self.retired.extend(dropped);
         Ok(true)
@@ -193,29 +220,28 @@ impl Writer {
     /// Takes notice that the topic has `partitions` partitions now.
     pub fn grow(&mut self, partitions: u32) {
         let table = self.store.table();
-        let slots = table.serving.values().chain(table.building.values());
         // Every slot takes notice, hence no `any`.
-        let news = slots.filter(|slot| slot.ledger().verified.grow(partitions)).count();
+        let news = table.slots().filter(|slot| slot.ledger().verified.grow(partitions)).count();
         if news > 0 {
             self.store.table.store(Arc::new(SlotTable::clone(&table).relocated()));
         }
     }
 
-    /// Returns a number greater than any returned before for `partition`, to sign the next mirrored position.
+    /// Changes what is decided of some partitions, as one write.
     ///
     /// # Errors
     /// As [`Writer::apply`].
-    pub fn next_mirror_seq(&mut self, partitions: &[Partition]) -> Result<u64> {
-        let rows = partitions.iter().filter_map(|partition| self.partitions.get(partition));
-        let seq = rows.map(|row| row.mirror_seq).max().unwrap_or_default() + 1;
+    pub fn decide(&mut self, edits: &[(Partition, RowEdit)]) -> Result<()> {
+        let mut table = SlotTable::clone(&self.store.table());
         let mut write = WriteBatch::default();
-        for partition in partitions {
-            let row = self.partitions.entry(*partition).or_default();
-            row.mirror_seq = seq;
-            meta::put(&mut write, &meta::partition_key(*partition), row)?;
+        for (partition, edit) in edits {
+            let row = edit.apply(table.row(*partition));
+            meta::put(&mut write, &meta::partition_key(*partition), &row)?;
+            table.rows.insert(*partition, row);
         }
         self.store.db.write(write)?;
-        Ok(seq)
+        self.store.table.store(Arc::new(table));
+        Ok(())
     }
 
     /// Writes what changed without a record, such as the time a slot was last caught up.
@@ -223,9 +249,8 @@ impl Writer {
     /// # Errors
     /// As [`Writer::apply`].
     pub fn checkpoint(&mut self) -> Result<()> {
-        let table = self.store.table();
         let mut write = WriteBatch::default();
-        for slot in table.serving.values().chain(table.building.values()) {
+        for slot in self.store.table().slots() {
             meta::put(&mut write, &meta::slot_key(slot.number()), &slot.row())?;
         }
         Ok(self.store.db.write(write)?)

@@ -10,8 +10,8 @@ use super::words::{Word, below, words};
 const LAYERS: [&[&str]; 11] = [
     &["position", "topic_id", "time", "config", "metrics", "supervisor"],
     &["record", "partitioner", "resume"],
-    &["entry", "interpretation", "source", "progress"],
-    &["batch", "changes"],
+    &["entry", "interpretation", "source"],
+    &["batch", "changes", "progress"],
     &["kafka", "store", "schema"],
     &["view"],
     &["materializer", "http", "page"],
@@ -90,7 +90,7 @@ fn an_import_upwards_or_sideways_is_found() {
     assert_eq!(lines("src/store/read.rs", "fn f() {\n    crate::kafka::poll()\n}"), [2]);
     assert_eq!(lines("src/materializer.rs", "use crate::http;"), [1]);
     assert_eq!(lines("src/http/keys.rs", "use crate::materializer;"), [1]);
-    assert_eq!(lines("src/cli.rs", "use statusquo::{app, demo};"), [1]);
+    assert_eq!(lines("src/demo.rs", "use statusquo::{app, cli};"), [1]);
 }
 
 #[test]

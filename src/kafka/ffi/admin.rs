@@ -9,7 +9,7 @@ use rdkafka_sys as sys;
 
 use super::{Client, Event, PartitionList, Queue, REASON_BYTES, c_string, millis, take_error, text};
 
-type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
+pub(super) type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
 
 /// Which end of the log to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,13 @@ pub(in crate::kafka) struct Pending {
     queue: Queue,
 }
 
-struct Options(NonNull<sys::rd_kafka_AdminOptions_t>);
+pub(super) struct Options(NonNull<sys::rd_kafka_AdminOptions_t>);
+
+impl Options {
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_AdminOptions_t {
+        self.0.as_ptr()
+    }
+}
 
 impl Client {
     /// Serves logs and errors that wait for a poll.
@@ -50,7 +56,7 @@ impl Client {
 
     /// Returns how many partitions a topic has.
     pub(in crate::kafka) fn partition_count(&self, topic: &str, wait: Duration) -> Result<usize> {
-        let name = c_string(topic).map_err(|reason| (RDKafkaErrorCode::InvalidArgument, reason))?;
+        let name = c_string(topic).map_err(invalid)?;
         // SAFETY: handle and name are valid; topic and metadata are destroyed after their last use.
         unsafe {
             let rkt = sys::rd_kafka_topic_new(self.rk(), name.as_ptr(), ptr::null_mut());
@@ -78,7 +84,7 @@ impl Client {
 
     /// Returns the id of a topic as 16 bytes, all zero from a broker that knows none, and its partition count.
     pub(in crate::kafka) fn describe(&self, topic: &str, wait: Duration) -> Result<([u8; 16], usize)> {
-        let name = c_string(topic).map_err(|reason| (RDKafkaErrorCode::InvalidArgument, reason))?;
+        let name = c_string(topic).map_err(invalid)?;
         let (queue, options) = self.ask(RDKafkaAdminOp::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, wait)?;
         // SAFETY: all pointers are valid for the call; the answer is read while its event lives.
         unsafe {
@@ -116,9 +122,8 @@ impl Client {
         kind: EndKind,
         wait: Duration,
     ) -> Result<Vec<(i32, Result<i64>)>> {
-        let failed = |reason| (RDKafkaErrorCode::InvalidArgument, reason);
-        let name = c_string(topic).map_err(failed)?;
-        let mut list = PartitionList::new().map_err(failed)?;
+        let name = c_string(topic).map_err(invalid)?;
+        let mut list = PartitionList::new().map_err(invalid)?;
         for partition in partitions {
             list.add(&name, partition, if kind == EndKind::Start { -2 } else { -1 });
         }
@@ -128,7 +133,7 @@ impl Client {
             if kind == EndKind::CommittedEnd {
                 let level = sys::rd_kafka_IsolationLevel_t::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED;
                 let error = sys::rd_kafka_AdminOptions_set_isolation_level(options.0.as_ptr(), level);
-                take_error(error).map_or(Ok(()), |reason| Err(failed(reason)))?;
+                take_error(error).map_or(Ok(()), |reason| Err(invalid(reason)))?;
             }
             sys::rd_kafka_ListOffsets(self.rk(), list.0.as_ptr(), options.0.as_ptr(), queue.0.as_ptr());
             let event = answer(&queue, wait)?;
@@ -147,15 +152,14 @@ impl Client {
         topic: &str,
         rows: impl IntoIterator<Item = (i32, i64, &'r str)>,
     ) -> Result<Pending> {
-        let failed = |reason| (RDKafkaErrorCode::InvalidArgument, reason);
-        let name = c_string(topic).map_err(failed)?;
-        let mut list = PartitionList::new().map_err(failed)?;
+        let name = c_string(topic).map_err(invalid)?;
+        let mut list = PartitionList::new().map_err(invalid)?;
         for (partition, offset, metadata) in rows {
             let row = list.add(&name, partition, offset);
-            let metadata = c_string(metadata).map_err(failed)?;
+            let metadata = c_string(metadata).map_err(invalid)?;
             set_metadata(row, &metadata);
         }
-        let queue = Queue::new(self).map_err(failed)?;
+        let queue = Queue::new(self).map_err(invalid)?;
         // SAFETY: handle, list and queue are valid; librdkafka copies the list.
         let code = unsafe {
             let (list, queue) = (list.0.as_ptr(), queue.0.as_ptr());
@@ -164,7 +168,7 @@ impl Client {
         checked(code, Pending { queue })
     }
 
-    fn ask(&self, operation: RDKafkaAdminOp, wait: Duration) -> Result<(Queue, Options)> {
+    pub(super) fn ask(&self, operation: RDKafkaAdminOp, wait: Duration) -> Result<(Queue, Options)> {
         let failed = |reason| (RDKafkaErrorCode::Fail, reason);
         let queue = Queue::new(self).map_err(failed)?;
         // SAFETY: the handle is valid.
@@ -208,18 +212,23 @@ fn set_metadata(row: &mut sys::rd_kafka_topic_partition_t, metadata: &CString) {
 }
 
 /// Librdkafka answers shortly after the request's own timeout at the latest.
-fn answer(queue: &Queue, wait: Duration) -> Result<Event> {
+pub(super) fn answer(queue: &Queue, wait: Duration) -> Result<Event> {
     let event = queue.poll(wait + Duration::from_secs(1));
     let event = event.ok_or_else(|| named(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT))?;
     event.result()?;
     Ok(event)
 }
 
-fn checked<T>(code: RDKafkaRespErr, value: T) -> Result<T> {
+pub(super) fn checked<T>(code: RDKafkaRespErr, value: T) -> Result<T> {
     match code {
         RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(value),
         code => Err(named(code)),
     }
+}
+
+/// An argument that cannot be passed on.
+pub(super) fn invalid(reason: String) -> (RDKafkaErrorCode, String) {
+    (RDKafkaErrorCode::InvalidArgument, reason)
 }
 
 fn named(code: RDKafkaRespErr) -> (RDKafkaErrorCode, String) {

@@ -176,8 +176,13 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn wait_until_generation(&self, generation: u64) {
-        self.wait_until(|_| self.store().table().generation() == generation);
+    /// Swaps the slot being filled for the serving one, as the coordinator does.
+    pub(super) fn promote_when_read(&self) {
+        let end = Position::new(self.topic.next(0));
+        self.wait_until(|_| self.building_positions() == [end]);
+        let (answer, promoted) = bounded(1);
+        self.running.as_ref().unwrap().work.send(Work::Promote(0, answer)).unwrap();
+        assert!(promoted.recv_timeout(DEADLINE).unwrap());
     }
 
     pub(super) fn null_keys(&self) -> u64 {

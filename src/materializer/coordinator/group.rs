@@ -1,0 +1,130 @@
+//! The consumer group: positions mirrored for lag tools, and an operator's reset read back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Coordinator;
+use crate::position::{Partition, Position};
+use crate::resume::group::{Committed, Ours, Verdict, judge};
+use crate::store::{RowEdit, SlotTable};
+
+/// How long the last mirror may take when the process ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+impl Coordinator {
+    /// Reads the group, obeys or refuses what an operator did there, and mirrors positions that moved.
+    pub(super) fn mind_the_group(&mut self) -> anyhow::Result<()> {
+        let Some(mirror) = self.mirror.as_mut().filter(|_| self.view.progress().trouble().is_none()) else {
+            return Ok(());
+        };
+        if !mirror.is_time() {
+            return Ok(());
+        }
+        let table = self.view.store().table();
+        let positions = serving_positions(&table);
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let committed = match self.cluster.committed(&self.view.config().topic, positions.keys().copied()) {
+            Ok(committed) => committed,
+            // Order matters: without a look at the group there is no commit; it could hide a reset.
+            Err(error) => {
+                mirror.note(Err(error));
+                return Ok(());
+            }
+        };
+        let (edits, unsigned) = self.judge_group(&table, &positions, &committed);
+        // Order matters: the decision is on disk before the group is signed over, so a crash repeats neither.
+        self.decide_rows(edits)?;
+        self.sign(positions, unsigned)
+    }
+
+    /// Returns what is to be decided, and whether the group has to be signed whatever moved.
+    fn judge_group(
+        &mut self,
+        table: &SlotTable,
+        positions: &BTreeMap<Partition, Position>,
+        committed: &BTreeMap<Partition, Committed>,
+    ) -> (Vec<(Partition, RowEdit)>, bool) {
+        let (mut edits, mut unsigned) = (Vec::new(), false);
+        for (partition, position) in positions {
+            let row = table.row(*partition);
+            let ours = Ours {
+                incarnation: self.view.store().identity().incarnation,
+                seq: row.mirror_seq,
+                position: *position,
+                settled: row.settled_reset,
+            };
+            let found = committed.get(partition);
+            let at = found.map_or(0, |found| found.position.get());
+            let verdict = judge(found, &ours);
+            unsigned |= verdict != Verdict::Ours;
+            match verdict {
+                Verdict::Ours if row.settled_reset.is_some() => edits.push((*partition, RowEdit::Signed)),
+                Verdict::Ours | Verdict::Unsigned => {}
+                Verdict::Reset => {
+                    self.tell("reset-obeyed", *partition, format!("the group was set to {at}; rebuilding"));
+                    edits.push((*partition, RowEdit::ObeyReset(at)));
+                }
+                Verdict::Forward => {
+                    let detail = format!(
+                        "the group was set to {at}, beyond position {position}: that would skip records; the position \
+                         stays and is mirrored again"
+                    );
+                    self.tell("reset-refused", *partition, detail);
+                }
+                Verdict::Stranger => self.meet_stranger(*partition),
+            }
+        }
+        (edits, unsigned)
+    }
+
+    /// A store that was lost or replaced leaves its signature behind; one that signs again is alive.
+    fn meet_stranger(&mut self, partition: Partition) {
+        let signed = self.mirror.as_ref().is_some_and(|mirror| mirror.has_signed(partition));
+        if signed {
+            let detail =
+                "another instance mirrors its positions to the same group; give each its own kafka.group";
+            self.tell("group-conflict", partition, detail.to_owned());
+        }
+    }
+
+    fn tell(&self, kind: &'static str, partition: Partition, detail: String) {
+        tracing::warn!(view = %self.view.name(), partition, kind, detail, "the group shows another hand");
+        self.view.progress().record_event(kind, Some(partition), detail);
+    }
+
+    fn sign(&mut self, positions: BTreeMap<Partition, Position>, unsigned: bool) -> anyhow::Result<()> {
+        let Some(mirror) = self.mirror.as_mut().filter(|mirror| unsigned || mirror.moved(&positions)) else {
+            self.mirror.iter_mut().for_each(super::Mirror::wait);
+            return Ok(());
+        };
+        mirror.wait();
+        let table = self.view.store().table();
+        let seq = positions.keys().map(|partition| table.row(*partition).mirror_seq).max().unwrap_or(0) + 1;
+        self.decide_rows(positions.keys().map(|partition| (*partition, RowEdit::Number(seq))).collect())?;
+        if let Some(mirror) = &mut self.mirror {
+            mirror.commit(seq, positions);
+        }
+        Ok(())
+    }
+
+    /// The readers hand over their last batches meanwhile; what is mirrored is never ahead of the data.
+    pub(super) fn say_farewell(&mut self) {
+        while self.ports.live.failures.recv_timeout(FAREWELL).is_ok() {}
+        if let Some(mirror) = &mut self.mirror {
+            mirror.settle(FAREWELL);
+            mirror.hurry();
+        }
+        // The writer may be gone by now; then there is nobody to number the commit.
+        if self.mind_the_group().is_ok()
+            && let Some(mirror) = &mut self.mirror
+        {
+            mirror.settle(FAREWELL);
+        }
+    }
+}
+
+fn serving_positions(table: &SlotTable) -> BTreeMap<Partition, Position> {
+    table.serving().iter().map(|(partition, slot)| (*partition, slot.position())).collect()
+}

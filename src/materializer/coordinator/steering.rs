@@ -1,0 +1,244 @@
+//! Each partition compared with what the cluster says: read on, build anew, or leave alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use crossbeam_channel::bounded;
+
+use super::{Coordinator, Reading, Role};
+use crate::entry::SlotNumber;
+use crate::kafka::{PartitionLog, TopicState};
+use crate::materializer::reader::Command;
+use crate::position::{Partition, Position};
+use crate::progress::TroubleCode;
+use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
+use crate::source::Failure;
+use crate::store::{BuildPlan, Slot, SlotTable};
+
+/// How long a partition that failed rests before it is read again.
+const REST: Duration = Duration::from_secs(5);
+/// A frozen broker or a right that was revoked raises no event: a partition that does not move for this long
+/// although there is something to read is read anew.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a reader may take to leave a partition.
+const LEAVE: Duration = Duration::from_secs(30);
+
+impl Coordinator {
+    /// Does for every partition what its slots and the log ask for.
+    pub(super) fn steer(
+        &mut self,
+        state: &TopicState,
+        before: &BTreeMap<SlotNumber, Position>,
+    ) -> anyhow::Result<()> {
+        let table = self.view.store().table();
+        let mut plans = Vec::new();
+        for (partition, log) in &state.partitions {
+            self.view.progress().want(*partition).set_log(log.start, log.end);
+            self.watch_progress(*partition, *log, &table);
+            let room = self.rebuilding(&table) + plans.len() < self.rhythm.rebuild.parallel;
+            let reason = self.steer_partition(*partition, *log, state, before, &table, room)?;
+            plans.extend(reason.map(|reason| self.plan(state, *partition, *log, reason)));
+        }
+        // Order matters: slots out of the table are dropped once nobody holds it, this thread included.
+        drop(table);
+        self.begin(plans)?;
+        for (partition, log) in &state.partitions {
+            self.ahead.entry(*partition).or_insert((state.observed_at, log.end));
+        }
+        self.compare_positions();
+        Ok(())
+    }
+
+    /// Returns why a fresh slot has to be begun for the partition, if so.
+    fn steer_partition(
+        &mut self,
+        partition: Partition,
+        log: PartitionLog,
+        state: &TopicState,
+        before: &BTreeMap<SlotNumber, Position>,
+        table: &SlotTable,
+        room: bool,
+    ) -> anyhow::Result<Option<BuildReason>> {
+        let facts = Facts {
+            cluster_id: &state.cluster_id,
+            topic_id: state.topic_id,
+            log_start: log.start,
+            end_offset: log.end,
+            tombstones_kept: self.settings.tombstones_kept.unwrap_or(self.rhythm.rebuild.tombstones_kept),
+            now: state.observed_at,
+            followed: self.followed.contains(&partition),
+        };
+        let (serving, building) = (table.serving().get(&partition), table.building().get(&partition));
+        let mut begin = None;
+        if let Some(slot) = building {
+            let stored = Stored { current_at: Some(slot.build().started_at), ..stored(slot, before) };
+            let role = if serving.is_some() { Role::Builder } else { Role::Live };
+            match decide(Some(stored), &facts) {
+                Decision::Continue => self.read(role, partition, slot)?,
+                Decision::Build(reason) => begin = Some(reason),
+                Decision::Halt => {}
+            }
+        }
+        let Some(slot) = serving else {
+            return Ok(begin.or((building.is_none()).then_some(BuildReason::FirstStart)));
+        };
+        let requested = table.row(partition).requested;
+        match decide(Some(Stored { requested, ..stored(slot, before) }), &facts) {
+            Decision::Continue => self.read(Role::Live, partition, slot)?,
+            Decision::Build(reason) => {
+                if building.is_none() && room {
+                    begin = Some(reason);
+                }
+                match reason.leaves_log() {
+                    true => self.leave(Role::Live, partition)?,
+                    false => self.read(Role::Live, partition, slot)?,
+                }
+            }
+            Decision::Halt => self.leave(Role::Live, partition)?,
+        }
+        self.followed.insert(partition);
+        Ok(begin)
+    }
+
+    fn rebuilding(&self, table: &SlotTable) -> usize {
+        table.building().keys().filter(|partition| table.serving().contains_key(partition)).count()
+    }
+
+    fn plan(
+        &self,
+        state: &TopicState,
+        partition: Partition,
+        log: PartitionLog,
+        reason: BuildReason,
+    ) -> BuildPlan {
+        if reason != BuildReason::FirstStart {
+            let detail = format!("log start {}, end offset {}", log.start, log.end);
+            self.view.progress().record_event(reason.as_str(), Some(partition), detail);
+            let reason = reason.as_str();
+            tracing::warn!(view = %self.view.name(), partition, reason, "rebuilding the partition");
+        }
+        BuildPlan {
+            partition,
+            partitions: u32::try_from(state.partitions.len()).unwrap_or(u32::MAX),
+            cluster_id: state.cluster_id.clone(),
+            topic_id: state.topic_id,
+            low: log.start,
+            high: log.end,
+            observed_at: state.observed_at,
+            reason,
+        }
+    }
+
+    /// Has a reader read on where a slot stands, unless it does already or rests.
+    pub(super) fn read(&mut self, role: Role, partition: Partition, slot: &Arc<Slot>) -> anyhow::Result<()> {
+        let number = slot.number();
+        match self.reading(role).get(&partition) {
+            Some(Reading::Into(into)) if *into == number => return Ok(()),
+            Some(Reading::Resting(until)) if *until > Instant::now() => return Ok(()),
+            _ => {}
+        }
+        let known = self.view.progress().want(partition);
+        if known.counted().is_none() {
+            known.start_count(number);
+        }
+        let position = slot.position();
+        tracing::debug!(view = %self.view.name(), partition, ?role, %position, "reading on");
+        self.reading(role).insert(partition, Reading::Into(number));
+        self.moved.remove(&partition);
+        let command = Command::Follow { partition, slot: number, position };
+        self.port(role).commands.send(command).context("a reader is gone")
+    }
+
+    /// Has a reader leave a partition; what it read is applied when this returns.
+    pub(super) fn leave(&mut self, role: Role, partition: Partition) -> anyhow::Result<()> {
+        if self.reading(role).remove(&partition).is_none() {
+            return Ok(());
+        }
+        let (answer, left) = bounded(1);
+        self.port(role).commands.send(Command::Leave(partition, answer)).context("a reader is gone")?;
+        if left.recv_timeout(LEAVE).is_err() {
+            anyhow::ensure!(self.stop.is_cancelled(), "a reader does not leave partition {partition}");
+            return Ok(());
+        }
+        self.ask(super::Work::Settle)
+    }
+
+    /// A partition the source gave up is never forgotten: it is read again after a rest.
+    pub(super) fn rest(&mut self, role: Role, partition: Partition, failure: Failure) {
+        let (code, reason) = match failure {
+            Failure::Gone => {
+                self.reading(role).remove(&partition);
+                return;
+            }
+            // The next observation sees where the log is and decides.
+            Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
+            Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
+            Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
+        };
+        self.reading(role).insert(partition, Reading::Resting(Instant::now() + REST));
+        self.suffer(partition, code, &reason);
+    }
+
+    fn suffer(&self, partition: Partition, code: TroubleCode, reason: &str) {
+        let progress = self.view.progress();
+        if progress.want(partition).set_trouble(code, reason.to_owned()) {
+            progress.record_event(code.as_str(), Some(partition), reason.to_owned());
+            let code = code.as_str();
+            tracing::error!(view = %self.view.name(), partition, code, reason, "cannot read on, will try again");
+        }
+    }
+
+    fn watch_progress(&mut self, partition: Partition, log: PartitionLog, table: &SlotTable) {
+        let Some(Reading::Into(number)) = self.live.get(&partition).copied() else { return };
+        let Some(slot) = table.slots().find(|slot| slot.number() == number) else { return };
+        let position = slot.position();
+        let (stood_at, since) = self.moved.entry(partition).or_insert((position, Instant::now()));
+        if *stood_at != position || position >= log.end {
+            (*stood_at, *since) = (position, Instant::now());
+        } else if since.elapsed() > PATIENCE {
+            let reason =
+                format!("nothing arrives at position {position}, though the log ends at {}", log.end);
+            self.live.remove(&partition);
+            self.suffer(partition, TroubleCode::NoProgress, &reason);
+        }
+    }
+
+    /// A partition whose position has passed an observed end was current when that end was observed.
+    pub(super) fn compare_positions(&mut self) {
+        let table = self.view.store().table();
+        let progress = self.view.progress();
+        let live = &self.live;
+        self.ahead.retain(|partition, (observed_at, end)| {
+            // A slot that is not followed does not get newer, however far its position once was.
+            let slot = table.serving().get(partition).filter(|slot| {
+                slot.position() >= *end && live.get(partition) == Some(&Reading::Into(slot.number()))
+            });
+            let Some(slot) = slot else { return true };
+            slot.set_caught_up_at(*observed_at);
+            let known = progress.want(*partition);
+            known.set_caught_up();
+            if let Some(over) = known.clear_trouble() {
+                progress.record_event("recovered", Some(*partition), over.detail);
+                tracing::info!(view = %self.view.name(), partition, "the partition can be read again");
+            }
+            false
+        });
+        let wanted = progress.partitions();
+        let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
+        self.following.store(all, Ordering::Relaxed);
+    }
+}
+
+fn stored<'s>(slot: &'s Slot, before: &BTreeMap<SlotNumber, Position>) -> Stored<'s> {
+    Stored {
+        cluster_id: slot.cluster_id(),
+        topic_id: slot.topic_id(),
+        position: before.get(&slot.number()).copied().unwrap_or_default(),
+        current_at: slot.caught_up_at(),
+        reason: slot.build().reason,
+        requested: None,
+    }
+}

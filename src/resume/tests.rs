@@ -1,0 +1,69 @@
+use super::*;
+
+const TOPIC: TopicId = TopicId::new([1; 16]);
+const OTHER: TopicId = TopicId::new([2; 16]);
+
+fn stored(position: i64) -> Stored<'static> {
+    Stored {
+        cluster_id: "c",
+        topic_id: TOPIC,
+        position: Position::new(position),
+        current_at: Some(Millis::new(1_000_000)),
+        reason: BuildReason::FirstStart,
+        requested: None,
+    }
+}
+
+fn facts(log_start: i64, end_offset: i64) -> Facts<'static> {
+    Facts {
+        cluster_id: "c",
+        topic_id: TOPIC,
+        log_start: Position::new(log_start),
+        end_offset: Position::new(end_offset),
+        tombstones_kept: Duration::from_secs(60),
+        now: Millis::new(1_001_000),
+        followed: false,
+    }
+}
+
+#[test]
+fn every_state_of_the_log_has_its_decision() {
+    let late = Facts { now: Millis::new(1_000_000 + 60_001), ..facts(0, 9) };
+    let early = Facts { now: Millis::new(0), ..facts(0, 9) };
+    let requested = Stored { requested: Some(BuildReason::OperatorReset), ..stored(5) };
+    let of_that_kind = Stored { reason: BuildReason::TombstonesExpired, ..stored(5) };
+    let brief = Duration::from_millis(100);
+    let rows = [
+        (stored(5), facts(0, 9), Decision::Continue),
+        (stored(0), facts(0, 0), Decision::Continue),
+        (stored(9), facts(9, 9), Decision::Continue),
+        (stored(5), facts(5, 9), Decision::Continue),
+        (stored(5), facts(6, 9), Decision::Build(BuildReason::Truncated)),
+        (stored(10), facts(0, 9), Decision::Build(BuildReason::LogRewritten)),
+        (stored(5), Facts { topic_id: OTHER, ..facts(0, 3) }, Decision::Build(BuildReason::TopicRecreated)),
+        (stored(5), Facts { topic_id: OTHER, ..facts(0, 9) }, Decision::Build(BuildReason::TopicRecreated)),
+        (stored(5), Facts { topic_id: OTHER, cluster_id: "d", ..facts(0, 9) }, Decision::Halt),
+        (stored(5), late, Decision::Build(BuildReason::TombstonesExpired)),
+        (stored(9), late, Decision::Continue),
+        (stored(5), Facts { followed: true, ..late }, Decision::Build(BuildReason::TombstonesExpired)),
+        (of_that_kind, late, Decision::Continue),
+        (Stored { current_at: None, ..stored(5) }, late, Decision::Continue),
+        (stored(5), early, Decision::Continue),
+        (
+            stored(5),
+            Facts { tombstones_kept: brief, ..facts(0, 9) },
+            Decision::Build(BuildReason::TombstonesExpired),
+        ),
+        (stored(5), Facts { tombstones_kept: brief, followed: true, ..facts(0, 9) }, Decision::Continue),
+        (requested, facts(0, 9), Decision::Build(BuildReason::OperatorReset)),
+        (requested, facts(6, 9), Decision::Build(BuildReason::Truncated)),
+    ];
+    for (stored, facts, decision) in rows {
+        assert_eq!(decide(Some(stored), &facts), decision, "{stored:?} {facts:?}");
+    }
+}
+
+#[test]
+fn without_a_state_the_log_is_read_from_its_start() {
+    assert_eq!(decide(None, &facts(3, 9)), Decision::Build(BuildReason::FirstStart));
+}
