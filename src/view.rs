@@ -152,6 +152,12 @@ impl View {
         condition::ready(&self.store.table(), &self.progress, self.max_staleness)
     }
 
+    /// Returns the share of the first restore that is done, 0 to 1.
+    #[must_use]
+    pub fn restored(&self) -> f64 {
+        status::restored(self)
+    }
+
     /// Returns the whole status.
     #[must_use]
     pub fn status(&self) -> ViewStatus {
