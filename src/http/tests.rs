@@ -1,0 +1,5 @@
+mod errors;
+mod fixture;
+mod keys;
+mod lookups;
+mod probes;
