@@ -22,6 +22,7 @@ mod problem;
 mod query;
 mod representation;
 mod request_id;
+mod server;
 mod state;
 
 use axum::Router;
@@ -29,6 +30,7 @@ use axum::routing::get;
 
 pub use code::Code;
 pub use problem::Problem;
+pub use server::{Limits, serve};
 pub use state::{AppState, Health, Listener};
 
 /// Makes the router of the data listener; `page` answers `/` and whatever it needs beside.

@@ -3,3 +3,4 @@ mod fixture;
 mod keys;
 mod lookups;
 mod probes;
+mod sockets;
