@@ -8,7 +8,7 @@ use super::problem::Problem;
 use crate::config::sections::ValueFormat;
 
 /// The same URL gives different representations.
-pub(super) const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("accept");
+pub(super) const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("Accept");
 
 /// Form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -148,6 +148,10 @@ async fn odd_requests_get_a_4xx_and_never_a_5xx() {
         (format!("GET http://elsewhere{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"), "200"),
         (format!("GET {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc"), "200"),
         (format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 3\r\n\r\nabc"), "405"),
+        // Bodies that never come are not waited for.
+        (format!("GET {path} HTTP/1.1\r\ncontent-length: 1000000\r\n\r\nabc"), "200"),
+        (format!("POST {path} HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab"), "405"),
+        (format!("GET {path} HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n"), "200"),
         ("OPTIONS * HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "404"),
         ("CONNECT x:1 HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "404"),
         ("GET /v1/../v1/views HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "404"),
