@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod config;
 pub mod entry;
+pub mod http;
 pub mod interpretation;
 pub mod kafka;
 pub mod materializer;

@@ -136,10 +136,12 @@ impl View {
     #[must_use]
     pub fn condition(&self) -> Condition {
         let cached = self.condition.load();
-        if cached.0.elapsed() < CONDITION_AGE {
+        let table = self.store.table();
+        // A swap shows at once: an answer out of a slot that serves must not call its view restoring.
+        if cached.1.generation == table.generation() && cached.0.elapsed() < CONDITION_AGE {
             return cached.1;
         }
-        let condition = Condition::of(&self.store.table(), &self.progress);
+        let condition = Condition::of(&table, &self.progress);
         self.condition.store(Arc::new((Instant::now(), condition)));
         condition
     }
@@ -150,6 +152,12 @@ impl View {
     /// [`NotReady`] with the reason.
     pub fn ready(&self) -> Result<(), NotReady> {
         condition::ready(&self.store.table(), &self.progress, self.max_staleness)
+    }
+
+    /// Returns the share of the first restore that is done, 0 to 1.
+    #[must_use]
+    pub fn restored(&self) -> f64 {
+        status::restored(self)
     }
 
     /// Returns the whole status.

@@ -145,6 +145,19 @@ pub(super) fn of(view: &View) -> ViewStatus {
     }
 }
 
+pub(super) fn restored(view: &View) -> f64 {
+    let table = view.store().table();
+    let wanted = view.progress().partitions();
+    let share = |partition: &Partition| match table.building().get(partition) {
+        _ if table.serving().contains_key(partition) => 1.0,
+        Some(slot) => passed(slot),
+        None => 0.0,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
+    let count = wanted.len().max(1) as f64;
+    wanted.keys().map(share).sum::<f64>() / count
+}
+
 fn rebuild(table: &SlotTable) -> Option<RebuildStatus> {
     let running: Vec<_> =
         table.building().values().filter(|slot| table.serving().contains_key(&slot.partition())).collect();

@@ -1,0 +1,126 @@
+//! Every status beyond 200 that this service answers with, and what the codes of its errors mean.
+
+use http::StatusCode;
+use serde::{Serialize, Serializer};
+
+/// The client's copy is still the current one.
+pub(super) const NOT_MODIFIED: StatusCode = StatusCode::NOT_MODIFIED;
+/// A probe that says no.
+pub(super) const PROBE_FAILED: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+/// Kind of error; the name is stable and the last segment of the problem's type.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Code {
+    /// Stable name in kebab-case.
+    #[serde(rename = "code")]
+    pub name: &'static str,
+    /// Status of the answer.
+    #[serde(serialize_with = "number")]
+    pub status: StatusCode,
+    /// The kind in a few words.
+    pub title: &'static str,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What to do.
+    pub action: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $name:literal $status:ident $retry:ident $title:literal $meaning:literal $action:literal;)+) => {
+        impl Code {
+            $(
+                #[doc = concat!("`", $name, "`: ", $title, ".")]
+                pub const $constant: &'static Self = &Self {
+                    name: $name,
+                    status: StatusCode::$status,
+                    title: $title,
+                    retryable: codes!(@ $retry),
+                    meaning: $meaning,
+                    action: $action,
+                };
+            )+
+            /// All codes, by status.
+            pub const ALL: &'static [&'static Self] = &[$(Self::$constant),+];
+        }
+    };
+    (@ retry) => { true };
+    (@ final) => { false };
+}
+
+codes! {
+    BAD_KEY = "bad-key" BAD_REQUEST final "Key cannot be read"
+        "The key in the URL is not what its encoding asks for: a broken percent escape, text that is not UTF-8, or a number, UUID, hex or base64url text out of form."
+        "Escape the key byte by byte, or name the encoding you use with `enc=`.";
+    BAD_PARAMETER = "bad-parameter" BAD_REQUEST final "Query parameter refused"
+        "A query parameter is unknown, missing, given twice, or has a value that is not known."
+        "Compare the query with the parameters the detail names.";
+    KEY_NOT_FOUND = "key-not-found" NOT_FOUND final "No such key"
+        "The view has caught up, and at the positions in `View-Position` the topic holds no live record of this key."
+        "Nothing. If you have just written the record, ask again a little later.";
+    VIEW_NOT_FOUND = "view-not-found" NOT_FOUND final "No such view"
+        "This service has no view of that name."
+        "Ask `/v1/views` for the names.";
+    NOT_FOUND = "not-found" NOT_FOUND final "No such path"
+        "Nothing answers at this path."
+        "A key is one segment of the path: a slash in it is written `%2F`; an empty key is asked for with `lookup?key=`.";
+    METHOD_NOT_ALLOWED = "method-not-allowed" METHOD_NOT_ALLOWED final "Method not allowed"
+        "The path is known, but not with this method."
+        "Use one of the methods that `Allow` names.";
+    NOT_ACCEPTABLE = "not-acceptable" NOT_ACCEPTABLE final "No acceptable representation"
+        "The view has none of the representations that `Accept` names."
+        "Use one of those that `available` names, or send no `Accept`.";
+    VALUE_NOT_REPRESENTABLE = "value-not-representable" NOT_ACCEPTABLE final "Value has no such representation"
+        "The representation is known, but values of this view cannot be shown in it."
+        "Use one of those that `available` names; `raw` is always possible.";
+    URI_TOO_LONG = "uri-too-long" URI_TOO_LONG final "Key too long for a URL"
+        "The key is longer than a URL may carry."
+        "Keys of at most 8192 bytes can be asked for by URL.";
+    STORAGE_ERROR = "storage-error" INTERNAL_SERVER_ERROR retry "Store cannot be read"
+        "The store refused the read. This says nothing about the key."
+        "Try again; if it lasts, look at the log and the disk of the service.";
+    STORAGE_CORRUPTION = "storage-corruption" INTERNAL_SERVER_ERROR final "Store is damaged"
+        "What is stored for this key is damaged. This says nothing about the key."
+        "Restart the service: a damaged store is moved aside and restored from Kafka.";
+    INTERNAL = "internal" INTERNAL_SERVER_ERROR retry "Internal error"
+        "The service made a mistake while it handled the request."
+        "Report it, with the request id.";
+    VIEW_RESTORING = "view-restoring" SERVICE_UNAVAILABLE retry "View is still restoring"
+        "The view has not caught up with its topic once, so neither a value nor a miss could be trusted."
+        "Try again after `Retry-After` seconds; `progress` and the status of the view tell how far it is.";
+    OVERLOADED = "overloaded" SERVICE_UNAVAILABLE retry "Request took too long"
+        "The request could not be answered within the time the service allows."
+        "Try again after `Retry-After` seconds.";
+}
+
+impl Code {
+    /// Returns the code of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|code| code.name == name).copied()
+    }
+}
+
+fn number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kebab_case_and_lead_back_to_their_code() {
+        for code in Code::ALL {
+            assert!(code.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{}", code.name);
+            assert_eq!(Code::named(code.name), Some(*code));
+        }
+        assert_eq!(Code::named("teapot"), None);
+    }
+
+    #[test]
+    fn codes_are_listed_by_status() {
+        assert!(Code::ALL.is_sorted_by_key(|code| code.status.is_server_error()));
+    }
+}

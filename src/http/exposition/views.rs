@@ -1,0 +1,122 @@
+//! Views and their stores.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue};
+use prometheus_client::metrics::counter::Counter;
+
+use super::describe::{Described, Labels};
+use super::names;
+use crate::metrics::WriteMetrics;
+use crate::position::Position;
+use crate::store::{Resources, Sizes};
+use crate::view::{PartitionStatus, State, View, ViewStatus, Views};
+
+const STATES: [State; 6] =
+    [State::Live, State::Rebuilding, State::Stale, State::SourceLost, State::Restoring, State::Stuck];
+
+/// Reads the views at scrape time.
+pub(super) struct ViewCollector {
+    views: Arc<Views>,
+    resources: Arc<Resources>,
+}
+
+/// One view at scrape time.
+struct Scraped<'a> {
+    status: ViewStatus,
+    sizes: Sizes,
+    written: &'a WriteMetrics,
+}
+
+impl ViewCollector {
+    pub(super) fn new(views: Arc<Views>, resources: Arc<Resources>) -> Self {
+        Self { views, resources }
+    }
+}
+
+impl fmt::Debug for ViewCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewCollector").finish_non_exhaustive()
+    }
+}
+
+impl Collector for ViewCollector {
+    fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
+        let out = &mut out;
+        let views: Vec<_> = self.views.values().map(|view| Scraped::of(view)).collect();
+        by_partition(out, &names::VIEW_POSITION, &views, |one| one.position.map(Position::get))?;
+        by_partition(out, &names::VIEW_END_OFFSET, &views, |one| one.end_offset.map(Position::get))?;
+        by_partition(out, &names::VIEW_LAG, &views, |one| Some(one.lag))?;
+        by_partition(out, &names::VIEW_STALENESS, &views, |one| one.staleness_s)?;
+        states(out, &views)?;
+        by_view(out, &names::VIEW_READY, &views, |one| u64::from(one.status.ready))?;
+        by_view(out, &names::VIEW_GENERATION, &views, |one| one.status.generation)?;
+        counted(out, &names::VIEW_APPLIED_RECORDS, &views, |written| &written.records)?;
+        counted(out, &names::VIEW_APPLIED_BYTES, &views, |written| &written.bytes)?;
+        counted(out, &names::VIEW_NULL_KEYS, &views, |written| &written.null_keys)?;
+        counted(out, &names::VIEW_WRITE_ERRORS, &views, |written| &written.write_errors)?;
+        let batches = views.iter().map(|one| (one.labels(), &one.written.batch_seconds));
+        names::VIEW_BATCH_SECONDS.histograms(out, batches)?;
+        by_view(out, &names::VIEW_KEYS, &views, |one| one.sizes.keys_estimated)?;
+        by_view(out, &names::VIEW_DISK_BYTES, &views, |one| one.sizes.disk_bytes)?;
+        by_view(out, &names::VIEW_MEMTABLE_BYTES, &views, |one| one.sizes.memtable_bytes)?;
+        by_view(out, &names::VIEW_COMPACTION_BYTES, &views, |one| one.sizes.pending_compaction_bytes)?;
+        names::BLOCK_CACHE_BYTES.gauge(out, self.resources.cache_bytes())
+    }
+}
+
+impl<'a> Scraped<'a> {
+    fn of(view: &'a View) -> Self {
+        Self { status: view.status(), sizes: view.store().sizes(), written: view.progress().metrics() }
+    }
+
+    fn labels(&self) -> Labels {
+        vec![("view", self.status.view.clone())]
+    }
+
+    fn labels_and(&self, name: &'static str, value: impl ToString) -> Labels {
+        vec![("view", self.status.view.clone()), (name, value.to_string())]
+    }
+}
+
+fn by_partition<V: EncodeGaugeValue>(
+    out: &mut DescriptorEncoder<'_>,
+    metric: &Described,
+    views: &[Scraped<'_>],
+    value: impl Fn(&PartitionStatus) -> Option<V>,
+) -> fmt::Result {
+    let samples = views.iter().flat_map(|one| {
+        let labelled = |partition: &PartitionStatus| {
+            Some((one.labels_and("partition", partition.partition), value(partition)?))
+        };
+        one.status.partitions.iter().filter_map(labelled).collect::<Vec<_>>()
+    });
+    metric.gauges(out, samples)
+}
+
+fn by_view<V: EncodeGaugeValue>(
+    out: &mut DescriptorEncoder<'_>,
+    metric: &Described,
+    views: &[Scraped<'_>],
+    value: impl Fn(&Scraped<'_>) -> V,
+) -> fmt::Result {
+    metric.gauges(out, views.iter().map(|one| (one.labels(), value(one))))
+}
+
+fn counted<'a>(
+    out: &mut DescriptorEncoder<'_>,
+    metric: &Described,
+    views: &[Scraped<'a>],
+    counter: impl Fn(&'a WriteMetrics) -> &'a Counter,
+) -> fmt::Result {
+    metric.counters(out, views.iter().map(|one| (one.labels(), counter(one.written).get())))
+}
+
+fn states(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {
+    let samples = views.iter().flat_map(|one| {
+        STATES.map(|state| (one.labels_and("state", state.as_str()), u64::from(one.status.state == state)))
+    });
+    names::VIEW_STATE.gauges(out, samples)
+}

@@ -1,0 +1,169 @@
+//! Header values written into one small buffer.
+
+use bytes::{BufMut as _, BytesMut};
+use http::HeaderValue;
+
+use crate::position::{Offset, Partition};
+use crate::time::Millis;
+use crate::topic_id::TopicTag;
+use crate::view::{Condition, Positions};
+
+/// Room for the entity tag, the position and the status of a usual answer.
+const CAPACITY: usize = 192;
+/// Greatest number of RFC 9651.
+const INTEGER_MAX: u64 = 999_999_999_999_999;
+/// Greatest tenths of a second that are written; its whole part has the 12 digits of RFC 9651.
+const TENTHS_MAX: f64 = 9_999_999_999_999.0;
+
+/// Writes header values that share one allocation.
+#[derive(Debug)]
+pub(super) struct HeaderText(BytesMut);
+
+impl HeaderText {
+    pub(super) fn new() -> Self {
+        Self(BytesMut::with_capacity(CAPACITY))
+    }
+
+    /// Returns `"<topic tag>.<partition>.<offset>.<representation>"`.
+    pub(super) fn etag(
+        &mut self,
+        topic: TopicTag,
+        partition: Partition,
+        offset: Offset,
+        letter: &str,
+    ) -> HeaderValue {
+        self.push("\"").push(topic.as_str()).push(".").decimal(partition.into());
+        self.push(".").decimal(offset.get()).push(".").push(letter).push("\"");
+        self.take()
+    }
+
+    /// Returns how far an answer reaches: the last offset applied, by partition; none where nothing is.
+    pub(super) fn positions(&mut self, positions: &Positions) -> Option<HeaderValue> {
+        let topic = positions.topic?;
+        let reached = positions
+            .partitions
+            .iter()
+            .filter_map(|(partition, position)| Some((*partition, position.last()?)));
+        self.reached(topic, reached)
+    }
+
+    /// Returns `v1=0:5,3:99017;t=<topic tag>`; none when no partition is named.
+    pub(super) fn reached(
+        &mut self,
+        topic: TopicTag,
+        reached: impl Iterator<Item = (Partition, Offset)>,
+    ) -> Option<HeaderValue> {
+        let mut separator = "v1=";
+        for (partition, offset) in reached {
+            self.push(separator).decimal(partition.into()).push(":").decimal(offset.get());
+            separator = ",";
+        }
+        if self.0.is_empty() {
+            return None;
+        }
+        self.push(";t=").push(topic.as_str());
+        Some(self.take())
+    }
+
+    /// Returns `state=live, lag=0, staleness=0.4, generation=7`, an RFC 9651 dictionary.
+    pub(super) fn status(&mut self, condition: &Condition) -> HeaderValue {
+        self.push("state=").push(condition.state.as_str());
+        self.push(", lag=").unsigned(condition.lag.min(INTEGER_MAX));
+        if let Some(seconds) = condition.staleness() {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+            let tenths = (seconds * 10.0).clamp(0.0, TENTHS_MAX) as u64;
+            self.push(", staleness=").unsigned(tenths / 10).push(".").unsigned(tenths % 10);
+        }
+        self.push(", generation=").unsigned(condition.generation.min(INTEGER_MAX));
+        if let Some(reason) = condition.reason {
+            self.push(", reason=").push(reason);
+        }
+        self.take()
+    }
+
+    /// Returns the time in RFC 3339; none where that has no form for it.
+    pub(super) fn time(&mut self, at: Millis) -> Option<HeaderValue> {
+        self.push(&at.rfc3339()?);
+        Some(self.take())
+    }
+
+    fn push(&mut self, text: &str) -> &mut Self {
+        self.0.put_slice(text.as_bytes());
+        self
+    }
+
+    fn decimal(&mut self, number: i64) -> &mut Self {
+        if number < 0 {
+            self.push("-");
+        }
+        self.unsigned(number.unsigned_abs())
+    }
+
+    fn unsigned(&mut self, mut number: u64) -> &mut Self {
+        let mut digits = [0; 20];
+        let mut length = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+            length += 1;
+            if number == 0 {
+                break;
+            }
+        }
+        self.0.put_slice(digits.split_at(digits.len() - length).1);
+        self
+    }
+
+    /// Invariant: only digits, tags and words in kebab-case are pushed, so the value is always legal.
+    fn take(&mut self) -> HeaderValue {
+        HeaderValue::from_maybe_shared(self.0.split().freeze())
+            .unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Position;
+    use crate::topic_id::TopicId;
+    use crate::view::State;
+
+    fn tag() -> TopicTag {
+        TopicId::new([0; 16]).tag()
+    }
+
+    #[test]
+    fn numbers_are_written_as_everywhere_else() {
+        for number in [0, 1, 9, 10, 99_017, -1, i64::MAX, i64::MIN] {
+            let mut text = HeaderText::new();
+            text.decimal(number);
+            assert_eq!(text.take(), number.to_string());
+        }
+    }
+
+    #[test]
+    fn a_position_names_the_last_offsets_and_leaves_out_where_nothing_is() {
+        let partitions = vec![(0, Position::new(6)), (1, Position::ZERO), (3, Position::new(99_018))];
+        let positions = Positions { topic: Some(tag()), partitions };
+        assert_eq!(HeaderText::new().positions(&positions).unwrap(), "v1=0:5,3:99017;t=AAAAAAAA");
+        let nothing = Positions { topic: Some(tag()), partitions: vec![(0, Position::ZERO)] };
+        assert_eq!(HeaderText::new().positions(&nothing), None);
+    }
+
+    #[test]
+    fn a_status_is_a_dictionary_of_words_and_numbers() {
+        let mut condition =
+            Condition { state: State::Live, reason: None, lag: 7, caught_up_at: None, generation: 2 };
+        assert_eq!(HeaderText::new().status(&condition), "state=live, lag=7, generation=2");
+        condition = Condition { state: State::Stuck, reason: Some("disk-full"), ..condition };
+        condition.caught_up_at = Some(Millis::new(i64::MIN));
+        let expected = "state=stuck, lag=7, staleness=999999999999.9, generation=2, reason=disk-full";
+        assert_eq!(HeaderText::new().status(&condition), expected);
+    }
+
+    #[test]
+    fn an_entity_tag_is_quoted() {
+        let etag = HeaderText::new().etag(tag(), 3, Offset::new(99_017), "j");
+        assert_eq!(etag, "\"AAAAAAAA.3.99017.j\"");
+    }
+}

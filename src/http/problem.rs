@@ -1,0 +1,134 @@
+//! Errors as RFC 9457 `application/problem+json`.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+
+use super::code::Code;
+
+/// Seconds after which trying again makes sense; nothing that is retryable is known to take shorter.
+const RETRY_SECONDS: u16 = 1;
+
+/// An answer that is an error.
+///
+/// Never holds bytes of a key or a value. As a response it is only complete once the request is known: the
+/// outermost layer writes the body.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    code: &'static Code,
+    detail: Cow<'static, str>,
+    view: Option<String>,
+    reason: Option<&'static str>,
+    progress: Option<f64>,
+    available: Option<Vec<&'static str>>,
+    headers: HeaderMap,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<&'a [&'static str]>,
+}
+
+impl Problem {
+    /// Makes a problem; `detail` is for people and holds nothing of a key or a value.
+    #[must_use]
+    pub fn new(code: &'static Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if code.retryable {
+            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        }
+        let detail = detail.into();
+        let parts =
+            Parts { code, detail, view: None, reason: None, progress: None, available: None, headers };
+        Self(Box::new(parts))
+    }
+
+    /// Returns what kind of problem it is.
+    #[must_use]
+    pub fn code(&self) -> &'static Code {
+        self.0.code
+    }
+
+    /// Names the view.
+    #[must_use]
+    pub fn of_view(mut self, view: &str) -> Self {
+        self.0.view = Some(view.to_owned());
+        self
+    }
+
+    /// Says why, in a stable word, and how far a restore is.
+    #[must_use]
+    pub fn restoring(mut self, reason: &'static str, progress: f64) -> Self {
+        self.0.reason = Some(reason);
+        self.0.progress = Some((progress * 1000.0).round() / 1000.0);
+        self
+    }
+
+    /// Lists what could have been asked for.
+    #[must_use]
+    pub fn available(mut self, names: Vec<&'static str>) -> Self {
+        self.0.available = Some(names);
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// Writes the body for the request called `instance`.
+    pub(super) fn body(&self, instance: &str) -> Vec<u8> {
+        let parts = &self.0;
+        let document = Document {
+            kind: &format!("/problems/{}", parts.code.name),
+            title: parts.code.title,
+            status: parts.code.status.as_u16(),
+            detail: &parts.detail,
+            instance,
+            code: parts.code.name,
+            view: parts.view.as_deref(),
+            reason: parts.reason,
+            retryable: parts.code.retryable,
+            progress: parts.progress,
+            available: parts.available.as_deref(),
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.0.code.status;
+        response.headers_mut().clone_from(&self.0.headers);
+        let content_type = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response.extensions_mut().insert(self);
+        response
+    }
+}

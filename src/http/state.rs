@@ -1,0 +1,119 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::Uri;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::ask;
+use super::code::Code;
+use super::exposition;
+use super::metrics::HttpMetrics;
+use super::problem::Problem;
+use crate::config::sections::HttpConfig;
+use crate::store::Resources;
+use crate::view::{View, Views};
+
+/// What all handlers share; clones are cheap.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    views: Arc<Views>,
+    health: Arc<Health>,
+    request_timeout: Duration,
+    metrics: HttpMetrics,
+    registry: Registry,
+}
+
+/// Where the process is between its start and its end.
+#[derive(Debug, Default)]
+pub struct Health {
+    started: AtomicBool,
+    stopping: AtomicBool,
+}
+
+/// One of the two listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// Look-ups and status.
+    Data,
+    /// Probes and metrics.
+    Ops,
+}
+
+impl AppState {
+    /// Joins what the handlers need; `resources` are those the stores of `views` share.
+    #[must_use]
+    pub fn new(
+        views: Arc<Views>,
+        resources: Arc<Resources>,
+        health: Arc<Health>,
+        config: &HttpConfig,
+    ) -> Self {
+        let metrics = HttpMetrics::default();
+        let registry = exposition::registry(&views, resources, &metrics);
+        let request_timeout = config.request_timeout;
+        Self(Arc::new(Shared { views, health, request_timeout, metrics, registry }))
+    }
+
+    /// Returns the gauge of open connections of a listener.
+    #[must_use]
+    pub fn connections(&self, listener: Listener) -> Gauge {
+        self.0.metrics.connections(listener)
+    }
+
+    pub(super) fn views(&self) -> &Views {
+        &self.0.views
+    }
+
+    /// Returns the view that a path below `/v1/views/` names.
+    pub(super) fn view(&self, uri: &Uri) -> Result<&Arc<View>, Problem> {
+        let view = self.0.views.get(&*ask::view_name(uri));
+        view.ok_or_else(|| Problem::new(Code::VIEW_NOT_FOUND, "there is no view of that name; see /v1/views"))
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.0.request_timeout
+    }
+
+    pub(super) fn metrics(&self) -> &HttpMetrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+}
+
+impl Health {
+    /// Returns whether all stores are open.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
+    }
+
+    /// Takes notice that all stores are open.
+    pub fn set_started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
+    /// Returns whether the process is about to end.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Takes notice that the process is about to end: it is not ready from now on.
+    pub fn set_stopping(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+}

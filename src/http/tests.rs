@@ -1,0 +1,7 @@
+mod errors;
+mod fixture;
+mod keys;
+mod log;
+mod lookups;
+mod probes;
+mod sockets;

@@ -1,0 +1,206 @@
+//! A view over a real store, and requests to its routers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+use crate::batch::Batch;
+use crate::config::sections::{HttpConfig, KeyFormat, StoreConfig, ValueFormat, ViewConfig};
+use crate::config::view_name::ViewName;
+use crate::http::{AppState, Health, data_router, ops_router};
+use crate::interpretation::latest_value;
+use crate::position::{Offset, Position};
+use crate::progress::Progress;
+use crate::record::{Record, Timestamp, TimestampKind};
+use crate::store::{BuildPlan, BuildReason, Opened, Resources, Store, Writer};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+use crate::view::{View, Views};
+
+/// Tag of the topic of every fixture.
+pub(super) const TAG: &str = "AAAAAAAA";
+
+pub(super) struct Fixture {
+    dir: TempDir,
+    pub(super) state: AppState,
+    pub(super) health: Arc<Health>,
+    pub(super) progress: Arc<Progress>,
+    writer: Writer,
+    next: i64,
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Fixture {
+    /// A view `users` with two wanted partitions, neither of them served yet.
+    pub(super) fn restoring(key: KeyFormat, value: ValueFormat) -> Self {
+        Self::with_request_timeout(key, value, Duration::from_secs(5))
+    }
+
+    /// The same with a time limit of its own.
+    pub(super) fn with_request_timeout(
+        key: KeyFormat,
+        value: ValueFormat,
+        request_timeout: Duration,
+    ) -> Self {
+        Self::open(TempDir::new().unwrap(), key, value, request_timeout)
+    }
+
+    /// Text keys and JSON values again, after a restart and with a byte in the middle of every data file turned over.
+    pub(super) fn damaged(self) -> Self {
+        let Self { dir, state, writer, .. } = self;
+        writer.close().unwrap();
+        drop(state);
+        for file in std::fs::read_dir(dir.path().join("db")).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "sst") {
+                let mut bytes = std::fs::read(&path).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 0xff;
+                std::fs::write(&path, bytes).unwrap();
+            }
+        }
+        Self::open(dir, KeyFormat::String, ValueFormat::Json, Duration::from_secs(5))
+    }
+
+    fn open(dir: TempDir, key: KeyFormat, value: ValueFormat, request_timeout: Duration) -> Self {
+        let resources = Arc::new(Resources::new(&StoreConfig::default(), 1).unwrap());
+        let Opened { store, mut writer, .. } = Store::open(dir.path(), "profiles", &resources, 1).unwrap();
+        let progress = Arc::new(Progress::default());
+        for partition in 0..2 {
+            if !store.table().serving().contains_key(&partition) {
+                writer.start_build(&plan(partition)).unwrap();
+            }
+            progress.want(partition).set_log(Position::ZERO, Position::ZERO);
+        }
+        let config = ViewConfig {
+            topic: "profiles".into(),
+            key,
+            value,
+            headers: true,
+            required: true,
+            cache_control: "private, max-age=1".into(),
+        };
+        let name: ViewName = "users".parse().unwrap();
+        let view = View::new(name.clone(), config, store, Arc::clone(&progress), Duration::from_secs(60));
+        let views: Views = [(name, Arc::new(view))].into();
+        let health = Arc::new(Health::default());
+        let http = HttpConfig { request_timeout, ..HttpConfig::default() };
+        let state = AppState::new(Arc::new(views), resources, Arc::clone(&health), &http);
+        Self { dir, state, health, progress, writer, next: 0 }
+    }
+
+    /// A view `users` that has caught up and is empty.
+    pub(super) fn live(key: KeyFormat, value: ValueFormat) -> Self {
+        let mut fixture = Self::restoring(key, value);
+        fixture.catch_up();
+        fixture
+    }
+
+    /// A view of text keys and JSON values that has caught up.
+    pub(super) fn users() -> Self {
+        Self::live(KeyFormat::String, ValueFormat::Json)
+    }
+
+    pub(super) fn catch_up(&mut self) {
+        for partition in 0..2 {
+            assert!(self.writer.promote(partition).unwrap());
+            self.writer.store().table().serving()[&partition].set_caught_up_at(Millis::now());
+            self.progress.want(partition).set_caught_up();
+        }
+    }
+
+    /// Applies the next record of partition 0; none as a value deletes. Returns its offset.
+    pub(super) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> i64 {
+        let table = self.writer.store().table();
+        let slot = table.serving().get(&0).or(table.building().get(&0)).unwrap().number();
+        let timestamp = Timestamp { at: Millis::new(self.next * 1000), kind: TimestampKind::Create };
+        let headers: &[(&[u8], Option<&[u8]>)] = &[(b"trace", Some(b"1")), (b"none", None)];
+        let offset = Offset::new(self.next);
+        let record =
+            Record { partition: 0, offset, leader_epoch: None, timestamp, key: Some(key), value, headers };
+        let mut batch = Batch::new(0, true);
+        batch.push(slot, &record, latest_value(&record).unwrap());
+        self.writer.apply(&mut batch).unwrap();
+        self.next += 1;
+        offset.get()
+    }
+
+    pub(super) fn data(&self) -> Router {
+        let page = Router::new().route("/", axum::routing::get(async || "page"));
+        let slow = axum::routing::get(async || std::future::pending::<()>().await);
+        let broken = axum::routing::get(async || -> () { panic!("a handler made a mistake") });
+        data_router(self.state.clone(), page.route("/slow", slow).route("/panic", broken))
+    }
+
+    pub(super) fn ops(&self) -> Router {
+        ops_router(self.state.clone())
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[]).await
+    }
+
+    pub(super) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        send(self.data(), method, path, headers).await
+    }
+}
+
+pub(super) async fn send(router: Router, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes().to_vec();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The code of a problem whose parts agree with each other.
+    pub(super) fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let document = self.json();
+        let code = document["code"].as_str().unwrap().to_owned();
+        assert_eq!(document["status"], self.status.as_u16());
+        assert_eq!(document["type"], format!("/problems/{code}"));
+        assert_eq!(document["instance"], self.header("x-request-id"));
+        assert_eq!(document["retryable"], self.headers.contains_key("retry-after"));
+        code
+    }
+}
+
+fn plan(partition: i32) -> BuildPlan {
+    BuildPlan {
+        partition,
+        partitions: 2,
+        topic_id: TopicId::new([0; 16]),
+        low: Position::ZERO,
+        high: Position::ZERO,
+        observed_at: Millis::now(),
+        reason: BuildReason::FirstStart,
+    }
+}

@@ -1,0 +1,164 @@
+use http::{Method, StatusCode};
+
+use super::fixture::{Fixture, TAG};
+use crate::config::sections::{KeyFormat, ValueFormat};
+
+const PATH: &str = "/v1/views/users/keys/u1";
+
+#[tokio::test]
+async fn a_value_comes_byte_for_byte_with_where_it_is_from() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u0", Some(b"0"));
+    let odd = b" {\"a\":12345678901234567890.10, \"a\":\"\\u00e9\"}\n";
+    fixture.put(b"u1", Some(odd));
+    let answer = fixture.get(PATH).await;
+    assert_eq!((answer.status, &*answer.body), (StatusCode::OK, &odd[..]));
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("etag", &*format!("\"{TAG}.0.1.j\"")),
+        ("cache-control", "private, max-age=1"),
+        ("vary", "Accept"),
+        ("x-content-type-options", "nosniff"),
+        ("record-partition", "0"),
+        ("record-offset", "1"),
+        ("record-timestamp", "1970-01-01T00:00:01.000Z"),
+        ("view-position", &*format!("v1=0:1;t={TAG}")),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    assert!(answer.header("view-status").starts_with("state=live, lag=0, staleness=0."));
+    assert!(answer.header("view-status").ends_with(", generation=2"));
+}
+
+#[tokio::test]
+async fn a_miss_names_how_far_the_view_reaches() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u0", Some(b"0"));
+    fixture.put(b"u1", Some(b"1"));
+    fixture.put(b"u1", None);
+    let answer = fixture.get(PATH).await;
+    assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_FOUND, "key-not-found"));
+    assert_eq!(answer.json()["view"], "users");
+    assert_eq!(answer.header("view-position"), format!("v1=0:2;t={TAG}"), "partition 1 holds nothing");
+    assert_eq!(answer.header("vary"), "Accept");
+    assert_eq!(answer.header("cache-control"), "private, max-age=1");
+    assert!(answer.header("view-status").starts_with("state=live"));
+}
+
+#[tokio::test]
+async fn a_miss_of_an_empty_topic_has_no_position() {
+    let answer = Fixture::users().get(PATH).await;
+    assert_eq!(answer.problem(), "key-not-found");
+    assert!(!answer.headers.contains_key("view-position"));
+}
+
+#[tokio::test]
+async fn an_empty_value_is_a_value() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b""));
+    let answer = fixture.get(PATH).await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));
+}
+
+#[tokio::test]
+async fn a_view_that_restores_is_never_asked_for_a_miss() {
+    let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
+    fixture.put(b"u1", Some(b"1"));
+    for path in [PATH, "/v1/views/users/keys/nobody", "/v1/views/users/lookup?key=u1"] {
+        let answer = fixture.get(path).await;
+        assert_eq!((answer.status, &*answer.problem()), (StatusCode::SERVICE_UNAVAILABLE, "view-restoring"));
+        let document = answer.json();
+        assert_eq!((&document["view"], &document["reason"]), (&"users".into(), &"restoring".into()));
+        assert!(document["progress"].is_f64());
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(answer.header("view-status").starts_with("state=restoring"));
+    }
+    fixture.catch_up();
+    assert_eq!(fixture.get(PATH).await.text(), "1");
+}
+
+#[tokio::test]
+async fn an_entity_tag_spares_the_body_until_the_record_changes() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"1"));
+    let etag = fixture.get(PATH).await.header("etag").to_owned();
+    let lists = [etag.clone(), format!("W/{etag}"), format!("\"a\", {etag}"), "*".to_owned()];
+    for method in [Method::GET, Method::HEAD] {
+        for list in &lists {
+            let answer = fixture.send(method.clone(), PATH, &[("if-none-match", list)]).await;
+            assert_eq!((answer.status, answer.body.len()), (StatusCode::NOT_MODIFIED, 0), "{list}");
+            assert_eq!(answer.header("etag"), etag);
+            assert_eq!(
+                (answer.header("vary"), answer.header("cache-control")),
+                ("Accept", "private, max-age=1")
+            );
+            assert!(!answer.headers.contains_key("content-type"));
+        }
+    }
+    let raw = fixture.send(Method::GET, &format!("{PATH}?format=raw"), &[("if-none-match", &etag)]).await;
+    assert_eq!(raw.status, StatusCode::OK, "another representation is another entity");
+    fixture.put(b"u1", Some(b"1"));
+    let answer = fixture.send(Method::GET, PATH, &[("if-none-match", &etag)]).await;
+    assert_eq!((answer.status, answer.header("etag")), (StatusCode::OK, &*format!("\"{TAG}.0.1.j\"")));
+    fixture.put(b"u1", None);
+    let answer = fixture.send(Method::GET, PATH, &[("if-none-match", "*")]).await;
+    assert_eq!(answer.problem(), "key-not-found");
+}
+
+#[tokio::test]
+async fn a_head_has_the_headers_of_a_get_and_no_body() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"{\"n\":1}"));
+    for path in
+        [PATH, "/v1/views/users/keys/nobody", "/v1/views/users/lookup?key=u1", "/nowhere", "/v1/views"]
+    {
+        let (head, get) = (fixture.send(Method::HEAD, path, &[]).await, fixture.get(path).await);
+        assert_eq!((head.status, head.body.len()), (get.status, 0), "{path}");
+        assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
+        for name in ["content-type", "etag", "record-offset", "view-position"] {
+            assert_eq!(head.header(name), get.header(name), "{path} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_sent_in_the_form_that_is_asked_for() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"{\"n\": 1.0}"));
+    let entry = "application/vnd.statusquo.entry+json";
+    for (path, accept, content_type, letter) in [
+        (PATH.to_owned(), "*/*", "application/json", 'j'),
+        (PATH.to_owned(), "application/octet-stream", "application/octet-stream", 'r'),
+        (format!("{PATH}?format=raw"), "application/json", "application/octet-stream", 'r'),
+        (format!("{PATH}?format=json"), "text/html", "application/json", 'j'),
+        (PATH.to_owned(), entry, entry, 'e'),
+    ] {
+        let answer = fixture.send(Method::GET, &path, &[("accept", accept)]).await;
+        assert_eq!(answer.header("content-type"), content_type, "{path} {accept}");
+        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.{letter}\""));
+        if letter != 'e' {
+            assert_eq!(answer.text(), "{\"n\": 1.0}");
+        }
+    }
+    let document = "{\"key\":\"u1\",\"value\":{\"n\": 1.0},\"partition\":0,\"offset\":0,\
+                    \"timestamp\":\"1970-01-01T00:00:00.000Z\",\"timestamp_type\":\"create\",\
+                    \"headers\":[[\"trace\",\"MQ==\"],[\"none\",null]]}";
+    assert_eq!(fixture.get(&format!("{PATH}?format=entry")).await.text(), document);
+}
+
+#[tokio::test]
+async fn what_a_value_cannot_be_shown_as_is_refused_with_what_it_can() {
+    let mut fixture = Fixture::live(KeyFormat::String, ValueFormat::Bytes);
+    fixture.put(b"u1", Some(b"\xff"));
+    let answer = fixture.get(&format!("{PATH}?format=json")).await;
+    assert_eq!(answer.problem(), "value-not-representable");
+    assert_eq!(answer.json()["available"], serde_json::json!(["raw", "entry"]));
+    let answer = fixture.send(Method::GET, PATH, &[("accept", "text/html")]).await;
+    assert_eq!((&*answer.problem(), answer.header("vary")), ("not-acceptable", "Accept"));
+    assert_eq!(fixture.get(&format!("{PATH}?format=xml")).await.problem(), "bad-parameter");
+    assert_eq!(fixture.get(PATH).await.header("content-type"), "application/octet-stream");
+    let mut fixture = Fixture::live(KeyFormat::String, ValueFormat::Text);
+    fixture.put(b"u1", Some("é".as_bytes()));
+    let answer = fixture.get(PATH).await;
+    assert_eq!((answer.header("content-type"), answer.text()), ("text/plain; charset=utf-8", "é"));
+}
