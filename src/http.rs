@@ -36,7 +36,7 @@ pub use state::{AppState, Health, Listener};
 /// Makes the router of the data listener; `page` answers `/` and whatever it needs beside.
 ///
 /// `page` must have no fallback of its own.
-pub fn data_router(state: AppState, page: Router) -> Router {
+pub fn data_router(state: &AppState, page: Router) -> Router {
     let routes = Router::new()
         .route("/v1/views", get(describe::views))
         .route("/v1/views/{view}", get(describe::view))
@@ -46,18 +46,18 @@ pub fn data_router(state: AppState, page: Router) -> Router {
         .route("/problems", get(describe::problems))
         .route("/problems/{code}", get(describe::problem))
         .with_state(state.clone());
-    finish(routes.merge(page), &state)
+    finish(routes.merge(page), state)
 }
 
 /// Makes the router of the ops listener.
-pub fn ops_router(state: AppState) -> Router {
+pub fn ops_router(state: &AppState) -> Router {
     let routes = Router::new()
         .route("/livez", get(ops::livez))
         .route("/readyz", get(ops::readyz))
         .route("/startupz", get(ops::startupz))
         .route("/metrics", get(ops::metrics))
         .with_state(state.clone());
-    finish(routes, &state)
+    finish(routes, state)
 }
 
 /// Order matters: the layer goes around everything there is by then, the fallbacks included.

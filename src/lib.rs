@@ -1,5 +1,6 @@
 //! The current state of Kafka topics, over HTTP.
 
+pub mod app;
 pub mod batch;
 pub mod config;
 pub mod entry;
@@ -16,6 +17,7 @@ pub mod resume;
 pub mod source;
 pub mod store;
 pub mod supervisor;
+pub mod telemetry;
 pub mod time;
 pub mod topic_id;
 pub mod view;

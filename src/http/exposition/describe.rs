@@ -46,9 +46,9 @@ impl Described {
     pub(super) fn gauge<V: EncodeGaugeValue>(
         &self,
         out: &mut DescriptorEncoder<'_>,
-        value: V,
+        value: &V,
     ) -> fmt::Result {
-        self.start(out, MetricType::Gauge)?.encode_gauge(&value)
+        self.start(out, MetricType::Gauge)?.encode_gauge(value)
     }
 
     /// Writes counters.

@@ -26,12 +26,12 @@ impl Collector for ProcessCollector {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
         let build = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
         names::BUILD_INFO.gauges(&mut out, [(build, 1_u64)])?;
-        names::PROCESS_START_TIME.gauge(&mut out, self.started)?;
+        names::PROCESS_START_TIME.gauge(&mut out, &self.started)?;
         if let Some(bytes) = resident_bytes() {
-            names::PROCESS_RESIDENT_MEMORY.gauge(&mut out, bytes)?;
+            names::PROCESS_RESIDENT_MEMORY.gauge(&mut out, &bytes)?;
         }
         if let Ok(files) = fs::read_dir("/proc/self/fd") {
-            names::PROCESS_OPEN_FDS.gauge(&mut out, files.count())?;
+            names::PROCESS_OPEN_FDS.gauge(&mut out, &files.count())?;
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Collector for ViewCollector {
         by_view(out, &names::VIEW_DISK_BYTES, &views, |one| one.sizes.disk_bytes)?;
         by_view(out, &names::VIEW_MEMTABLE_BYTES, &views, |one| one.sizes.memtable_bytes)?;
         by_view(out, &names::VIEW_COMPACTION_BYTES, &views, |one| one.sizes.pending_compaction_bytes)?;
-        names::BLOCK_CACHE_BYTES.gauge(out, self.resources.cache_bytes())
+        names::BLOCK_CACHE_BYTES.gauge(out, &self.resources.cache_bytes())
     }
 }
 
@@ -76,8 +76,8 @@ impl<'a> Scraped<'a> {
         vec![("view", self.status.view.clone())]
     }
 
-    fn labels_and(&self, name: &'static str, value: impl ToString) -> Labels {
-        vec![("view", self.status.view.clone()), (name, value.to_string())]
+    fn labels_and(&self, name: &'static str, value: impl fmt::Display) -> Labels {
+        vec![("view", self.status.view.clone()), (name, format!("{value}"))]
     }
 }
 

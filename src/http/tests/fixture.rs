@@ -18,7 +18,8 @@ use crate::interpretation::latest_value;
 use crate::position::{Offset, Position};
 use crate::progress::Progress;
 use crate::record::{Record, Timestamp, TimestampKind};
-use crate::store::{BuildPlan, BuildReason, Opened, Resources, Store, Writer};
+use crate::resume::BuildReason;
+use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 use crate::view::{View, Views};
@@ -140,11 +141,11 @@ impl Fixture {
         let page = Router::new().route("/", axum::routing::get(async || "page"));
         let slow = axum::routing::get(async || std::future::pending::<()>().await);
         let broken = axum::routing::get(async || -> () { panic!("a handler made a mistake") });
-        data_router(self.state.clone(), page.route("/slow", slow).route("/panic", broken))
+        data_router(&self.state, page.route("/slow", slow).route("/panic", broken))
     }
 
     pub(super) fn ops(&self) -> Router {
-        ops_router(self.state.clone())
+        ops_router(&self.state)
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -197,6 +198,7 @@ fn plan(partition: i32) -> BuildPlan {
     BuildPlan {
         partition,
         partitions: 2,
+        cluster_id: "cluster".to_owned(),
         topic_id: TopicId::new([0; 16]),
         low: Position::ZERO,
         high: Position::ZERO,
