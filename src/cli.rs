@@ -80,7 +80,7 @@ fn end(outcome: anyhow::Result<Exit>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             if let Some(text) = exit::text_of(&error) {
-                output::note(&format!("statusquo: {text}"));
+                output::note(&text);
             }
             Exit::after(&error)
         }

@@ -64,8 +64,8 @@ enum Broker {
 /// # Errors
 /// What keeps it from starting, in words that say what to do.
 pub fn run(options: Options, terminal: &Terminal) -> anyhow::Result<()> {
-    let http = ports::choose(options.listen, 8080, "--listen")?;
-    let ops = ports::choose(options.ops_listen, 8081, "--ops-listen")?;
+    let http = ports::choose(options.listen, 8080, "--listen", None)?;
+    let ops = ports::choose(options.ops_listen, 8081, "--ops-listen", Some(http))?;
     // Order matters: values are dropped in reverse, so the app ends first and the broker last.
     let broker = Broker::start(options.bootstrap)?;
     let data_dir = DataDir::choose(options.data_dir)?;
@@ -166,12 +166,14 @@ mod tests {
 
     #[test]
     fn the_configuration_of_the_demo_is_valid_on_any_address() {
-        for addr in ["127.0.0.1:0", "0.0.0.0:8080", "[::1]:1"] {
-            let addr = addr.parse().unwrap();
+        for (http, ops) in
+            [("127.0.0.1:0", "127.0.0.1:0"), ("0.0.0.0:8080", "0.0.0.0:8081"), ("[::1]:1", "[::1]:2")]
+        {
+            let (http, ops) = (http.parse().unwrap(), ops.parse().unwrap());
             let dir = DataDir::Kept("/tmp/demo".into());
-            let config = configure("127.0.0.1:9092", &dir, addr, addr).unwrap();
+            let config = configure("127.0.0.1:9092", &dir, http, ops).unwrap();
 
-            assert_eq!((config.http.listen, config.ops.listen), (addr, addr));
+            assert_eq!((config.http.listen, config.ops.listen), (http, ops));
             assert!(!config.mirror.enabled);
             assert_eq!(config.views.len(), 1);
         }

@@ -93,7 +93,7 @@ pub fn text_of(error: &anyhow::Error) -> Option<String> {
         return Some(problems.to_string());
     }
     let line = format!("{error:#}");
-    Some(line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect())
+    Some(format!("statusquo: {}", line.replace(char::is_control, " ")))
 }
 
 #[cfg(test)]
@@ -132,7 +132,7 @@ mod tests {
     fn an_error_with_its_causes_is_one_line_that_cannot_steer_a_terminal() {
         let error = anyhow::anyhow!("first\nsecond \u{1b}[2J").context("cannot start");
 
-        assert_eq!(text_of(&error).unwrap(), "cannot start: first second  [2J");
+        assert_eq!(text_of(&error).unwrap(), "statusquo: cannot start: first second  [2J");
     }
 
     #[test]

@@ -47,12 +47,13 @@ impl Restoration {
         let weight = |part: &Part| part.offsets.max(1) as f64;
         let all: f64 = parts.iter().map(weight).sum();
         let passed: f64 = parts.iter().map(|part| weight(part) * part.share.clamp(0.0, 1.0)).sum();
-        let eta = parts.iter().map(|part| part.eta_s).try_fold(0.0_f64, |most, eta| Some(most.max(eta?)));
+        let known = |part: &Part| part.eta_s.filter(|eta| (0.0..ETA_SECONDS_MAX).contains(eta));
+        let eta = parts.iter().map(known).try_fold(0.0_f64, |most, eta| Some(most.max(eta?)));
         Some(Self {
             records: parts.iter().map(|part| part.records).sum(),
             rate: parts.iter().map(|part| part.rate).sum(),
             share: passed / all,
-            eta: eta.filter(|eta| (0.0..ETA_SECONDS_MAX).contains(eta)).map(Duration::from_secs_f64),
+            eta: eta.map(Duration::from_secs_f64),
         })
     }
 
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(eta(&[part(1, 0.0, Some(1.0)), part(1, 0.0, Some(9.0))]), Some(Duration::from_secs(9)));
         assert_eq!(eta(&[part(1, 0.0, Some(1.0)), part(1, 0.0, None)]), None);
         for odd in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
-            assert_eq!(eta(&[part(1, 0.0, Some(odd))]).map(|eta| eta.as_secs()), (odd.is_nan()).then_some(0));
+            assert_eq!(eta(&[part(1, 0.0, Some(odd))]), None);
         }
     }
 

@@ -142,7 +142,7 @@ mod tests {
         let text = text(&[view], true);
 
         assert!(text.contains("restoring (broker-unreachable)  no "), "{text}");
-        assert!(text.contains("41   100   59          -  41 %, 10/s, at most 6 s left\n"), "{text}");
+        assert!(text.contains("41  100   59          -  41 %, 10/s, at most 6 s left\n"), "{text}");
         assert!(text.ends_with("\nusers: no broker answers\n"), "{text}");
     }
 
