@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How often a join that is bounded in time looks again; the standard library has no timed join.
 const JOIN_INTERVAL: Duration = Duration::from_millis(5);
@@ -28,6 +29,7 @@ pub struct Supervisor {
     stop: CancellationToken,
     ended: mpsc::UnboundedSender<Ended>,
     threads: Arc<Mutex<Vec<Thread>>>,
+    tasks: TaskTracker,
 }
 
 type Thread = (String, JoinHandle<()>);
@@ -40,7 +42,8 @@ impl Supervisor {
     #[must_use]
     pub fn new() -> (Self, Endings) {
         let (ended, endings) = mpsc::unbounded_channel();
-        (Self { stop: CancellationToken::new(), ended, threads: Arc::default() }, endings)
+        let (stop, threads, tasks) = (CancellationToken::new(), Arc::default(), TaskTracker::new());
+        (Self { stop, ended, threads, tasks }, endings)
     }
 
     /// Returns the signal that asks every component to end.
@@ -79,10 +82,16 @@ impl Supervisor {
     ) {
         let (name, ended) = (name.into(), self.ended.clone());
         let task = tokio::spawn(run);
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let outcome = task.await.unwrap_or_else(|_| Err(anyhow::anyhow!("panicked")));
             let _ = ended.send(Ended { name, outcome });
         });
+    }
+
+    /// Waits for all tasks, at most until `deadline`; returns whether all have ended.
+    pub async fn finish(&self, deadline: Instant) -> bool {
+        self.tasks.close();
+        tokio::time::timeout_at(deadline.into(), self.tasks.wait()).await.is_ok()
     }
 
     /// Waits for all threads, at most until `deadline`; returns the names of those that are still running.

@@ -56,8 +56,8 @@ fn the_last_change_of_a_key_wins_and_keys_come_in_order() {
 fn keys_that_share_their_first_bytes_stay_apart() {
     let keys: [&[u8]; 6] = [b"", b"\0", b"\0\0", b"long key a", b"long key b", b"long key"];
     let mut batch = Batch::new(0, true);
-    for (offset, key) in keys.into_iter().enumerate() {
-        push(&mut batch, &record(offset as i64, Some(key), Some(b"v")));
+    for (offset, key) in (0..).zip(keys) {
+        push(&mut batch, &record(offset, Some(key), Some(b"v")));
     }
     let mut expected = keys.map(<[u8]>::to_vec);
     expected.sort();
@@ -89,7 +89,7 @@ fn an_emptied_batch_can_be_filled_again() {
     let mut batch = Batch::new(16, true);
     push(&mut batch, &record(0, Some(b"k"), Some(&[0; 100])));
     batch.clear(16);
-    assert!(batch.is_empty() && batch.len() == 0 && batch.age() == Duration::ZERO);
+    assert!(batch.is_empty() && batch.bytes() == 0 && batch.age() == Duration::ZERO);
     push(&mut batch, &record(5, Some(b"k"), None));
     assert_eq!(changes(&mut batch), [(b"k".to_vec(), None)]);
 }

@@ -66,10 +66,9 @@ impl ffi::Report for Reporter {
 
     fn error(&self, code: Code, reason: &str) {
         let mut last = self.last_error.0.lock();
-        // "All brokers are down" follows every refused password; the password is what matters.
-        let better = last.as_ref().is_some_and(|(at, known, _)| {
-            *known == Code::Authentication && code == Code::AllBrokersDown && at.elapsed() < ERROR_AGE
-        });
+        // "All brokers are down" follows every refused connection or password, which says more.
+        let better = code == Code::AllBrokersDown
+            && last.as_ref().is_some_and(|(at, known, _)| *known != code && at.elapsed() < ERROR_AGE);
         if !better {
             *last = Some((Instant::now(), code, reason.to_owned()));
         }

@@ -29,6 +29,8 @@ pub struct Cluster {
     timeout: Duration,
     /// Brokers before 3.1, and the mock, do not describe topics.
     describes: AtomicBool,
+    /// Whether any question was answered yet.
+    connected: AtomicBool,
 }
 
 /// What the cluster says of a topic at one moment.
@@ -69,7 +71,14 @@ impl Cluster {
     pub fn new(config: &KafkaConfig, role: &str) -> Result<Self, Error> {
         let (client, last_error) = client::new(config, role)?;
         let (isolation, timeout) = (config.isolation, config.request_timeout);
-        Ok(Self { client, last_error, isolation, timeout, describes: AtomicBool::new(true) })
+        Ok(Self {
+            client,
+            last_error,
+            isolation,
+            timeout,
+            describes: AtomicBool::new(true),
+            connected: AtomicBool::new(false),
+        })
     }
 
     /// Asks for everything that decides where and how far to read.
@@ -77,20 +86,23 @@ impl Cluster {
     /// # Errors
     /// [`Error`] says what to do; each question is bounded by `kafka.request_timeout`.
     pub fn observe(&self, topic: &str) -> Result<TopicState, Error> {
-        self.client.serve();
         let observed_at = Millis::now();
-        let observed =
-            self.try_observe(topic, observed_at).map_err(|error| self.last_error.explain(error, topic));
+        let observed = self.try_observe(topic, observed_at);
+        // Errors that the client reports by itself wait in its queue.
+        self.client.serve();
         if observed.is_ok() {
             self.last_error.clear();
         }
-        observed
+        observed.map_err(|error| self.last_error.explain(error, topic))
     }
 
     fn try_observe(&self, topic: &str, observed_at: Millis) -> Result<TopicState, Error> {
-        let cluster_id = self.client.cluster_id(self.timeout.min(CONNECT_TIMEOUT));
-        let cluster_id = cluster_id.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))?;
+        // Order matters: the first request makes the client connect at once, which asking for the cluster's id
+        // does not.
         let (id, count) = self.describe(topic)?;
+        let cluster_id = self.client.cluster_id(self.patience());
+        let cluster_id = cluster_id.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))?;
+        self.connected.store(true, Ordering::Relaxed);
         let all = || 0..Partition::try_from(count).unwrap_or(Partition::MAX);
         let end = match self.isolation {
             Isolation::ReadCommitted => EndKind::CommittedEnd,
@@ -111,10 +123,17 @@ impl Cluster {
         Ok(TopicState { observed_at, cluster_id, topic_id, topic_id_derived: id.is_none(), partitions })
     }
 
+    fn patience(&self) -> Duration {
+        match self.connected.load(Ordering::Relaxed) {
+            true => self.timeout,
+            false => self.timeout.min(CONNECT_TIMEOUT),
+        }
+    }
+
     fn describe(&self, topic: &str) -> Result<(Option<TopicId>, usize), Error> {
         let failed = |(code, reason)| Error::of(code, reason, topic);
         if self.describes.load(Ordering::Relaxed) {
-            match self.client.describe(topic, self.timeout) {
+            match self.client.describe(topic, self.patience()) {
                 Ok((id, count)) if count > 0 => {
                     return Ok(((id != [0; 16]).then(|| TopicId::new(id)), count));
                 }
@@ -129,7 +148,7 @@ impl Cluster {
                 Err(error) => return Err(failed(error)),
             }
         }
-        match self.client.partition_count(topic, self.timeout).map_err(failed)? {
+        match self.client.partition_count(topic, self.patience()).map_err(failed)? {
             0 => Err(Error::TopicMissing(topic.to_owned())),
             count => Ok((None, count)),
         }

@@ -3,7 +3,7 @@
 //! The only unsafe code of the crate. The safe wrapper's poll drops the offset of end-of-partition events and
 //! the text of errors; topic ids, listing offsets of all partitions at once and commits that are known to
 //! have landed are not wrapped at all.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "the module exists for it")]
 
 mod admin;
 mod consumer;

@@ -1,5 +1,6 @@
 //! What can go wrong with a store, by what the caller can do about it.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -80,8 +81,8 @@ impl Error {
         }
     }
 
-    pub(super) fn corrupt(detail: impl ToString) -> Self {
-        Self::Corrupt { detail: detail.to_string() }
+    pub(super) fn corrupt(detail: impl Display) -> Self {
+        Self::Corrupt { detail: format!("{detail}") }
     }
 
     /// Returns whether the same operation may succeed later without anything else being done.

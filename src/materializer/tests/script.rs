@@ -105,9 +105,9 @@ impl Source for ScriptedSource {
         let (state, appended) = &*self.topic.0;
         let mut state = state.lock();
         let news = |state: &State, positions: &BTreeMap<Partition, i64>, ended: &BTreeMap<Partition, i64>| {
-            positions
-                .keys()
-                .any(|partition| ended.get(partition) != Some(&state.partitions[*partition as usize].end))
+            positions.keys().any(|partition| {
+                ended.get(partition) != Some(&state.partitions[partition.unsigned_abs() as usize].end)
+            })
         };
         if !news(&state, &self.positions, &self.ended) {
             appended.wait_for(&mut state, wait);
@@ -120,7 +120,7 @@ impl Source for ScriptedSource {
                 sink(Event::Failed { partition: *partition, failure: failure.clone() });
                 continue;
             }
-            let log = &state.partitions[*partition as usize];
+            let log = &state.partitions[partition.unsigned_abs() as usize];
             for row in log.records.iter().filter(|row| row.offset >= *position) {
                 delivered += 1;
                 sink(Event::Record(record(*partition, row)));

@@ -1,0 +1,123 @@
+//! A real Apache Kafka for tests: one KRaft node on loopback, and what a test does to it.
+
+mod admin;
+mod compaction;
+mod install;
+mod log;
+mod node;
+mod ports;
+mod producer;
+mod record;
+mod report;
+mod tools;
+mod topic;
+mod transaction;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rdkafka::admin::AdminClient;
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::BaseConsumer;
+
+use crate::process::Signal;
+use node::Node;
+#[allow(unused_imports, reason = "for listeners that a test adds")]
+pub use ports::free_ports;
+pub use producer::Partitioner;
+pub use record::{LogRecord, Record};
+pub use topic::TestTopic;
+#[allow(unused_imports, reason = "names what TestTopic::begin returns")]
+pub use transaction::Transaction;
+
+/// Bound on the start of a node: about 2 s alone, more when the machine compiles beside it.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// For nodes that tests kill: the controller forgets a killed broker after this time and not before, so the
+/// default of 9 s is what a restart would take.
+const SESSION: [(&str, &str); 2] =
+    [("broker.session.timeout.ms", "2000"), ("broker.heartbeat.interval.ms", "500")];
+
+/// Bound on one request of the fixture.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A Kafka node that belongs to the tests.
+///
+/// Order matters: fields drop from the top, and clients leave before the node they talk to.
+pub struct TestKafka {
+    admin: OnceLock<AdminClient<DefaultClientContext>>,
+    observer: OnceLock<BaseConsumer>,
+    bootstrap: String,
+    node: Mutex<Node>,
+}
+
+impl TestKafka {
+    /// Returns the node that all tests of this process share; a test that stops its node starts its own.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<TestKafka> = OnceLock::new();
+        report::used_by_this_test();
+        SHARED.get_or_init(|| Self::launch(&[]))
+    }
+
+    /// Starts a node of its own.
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a node of its own with extra server properties; they win over those of the fixture.
+    pub fn start_with(properties: &[(&str, &str)]) -> Self {
+        report::used_by_this_test();
+        Self::launch(&[&SESSION, properties].concat())
+    }
+
+    fn launch(properties: &[(&str, &str)]) -> Self {
+        let mut node = Node::create(properties);
+        node.start();
+        let bootstrap = node.bootstrap();
+        let admin = OnceLock::new();
+        let observer = OnceLock::new();
+        let kafka = Self { admin, observer, bootstrap, node: Mutex::new(node) };
+        kafka.wait_until_it_answers();
+        kafka
+    }
+
+    /// Returns `host:port` of the plain listener; the same for the whole life of the node.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Starts to describe a topic; its name begins with `prefix` and is unique.
+    pub fn topic(&self, prefix: &str) -> topic::TopicBuilder<'_> {
+        topic::TopicBuilder::new(self, prefix)
+    }
+
+    /// Stops the node as an operator does, with SIGTERM, and waits until it is gone.
+    pub fn stop(&self) {
+        self.node().end(Signal::TERM);
+    }
+
+    /// Kills the node with SIGKILL and waits until it is gone.
+    pub fn kill(&self) {
+        self.node().end(Signal::KILL);
+    }
+
+    /// Starts a stopped or killed node again, on the same port with the same data, and waits until it answers.
+    pub fn start_again(&self) {
+        self.node().start();
+        self.wait_until_it_answers();
+    }
+
+    /// Freezes the node: connections stay open, nothing answers.
+    pub fn suspend(&self) {
+        self.node().signal(Signal::STOP);
+    }
+
+    /// Lets a suspended node go on.
+    pub fn resume(&self) {
+        self.node().signal(Signal::CONT);
+    }
+
+    fn node(&self) -> MutexGuard<'_, Node> {
+        self.node.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,26 @@
+//! Integration tests: the real binary against a real Apache Kafka.
+//!
+//! A test is a sentence about behaviour. It starts a [`kafka::TestKafka`] and a [`kafka::TestTopic`], runs the
+//! service as an [`app::TestApp`] and compares it with a [`fold::Fold`], which shares no code with the service.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test that meets the unexpected stops, and says where"
+)]
+
+#[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
+mod app;
+#[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
+mod eventually;
+#[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
+mod fold;
+#[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
+mod kafka;
+#[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
+mod process;
+
+mod fixture;
