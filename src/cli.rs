@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod completions;
 mod config;
+mod demo;
 mod exit;
 mod get;
 mod healthcheck;
@@ -12,13 +13,13 @@ mod key;
 mod output;
 mod problem;
 mod restoration;
-pub mod restore_bar;
+mod restore_bar;
 mod serve;
 mod status;
 mod status_document;
 mod status_table;
 mod target;
-pub mod terminal;
+mod terminal;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,9 +29,7 @@ use clap::Parser as _;
 pub use exit::{Exit, Failure};
 
 use self::args::{Arguments, Command, ConfigCommand, Settings};
-use self::terminal::Terminal;
 use crate::config::{Loaded, Problems};
-use crate::demo;
 
 /// Runs the program; `arguments` start with its name.
 #[must_use]
@@ -48,11 +47,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { settings, command } = arguments;
     match command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::run(load(&settings)?).map(|()| Exit::Success),
-        Command::Demo(options) => {
-            let terminal = Terminal::new();
-            demo::run(options.into(), &terminal).map(|()| Exit::Success)
-        }
+        Command::Serve => serve::run(&load(&settings)?).map(|()| Exit::Success),
+        Command::Demo(options) => demo::run(options.into()).map(|()| Exit::Success),
         Command::Get(get) => get::run(&get, &settings),
         Command::Status(status) => status::run(&status, &settings),
         Command::Config(command) => show_config(command, &settings),

@@ -11,16 +11,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tracing_subscriber::fmt::MakeWriter;
 
 use self::feed::Feed;
 use self::generator::{ALWAYS_ALIVE, GONE};
 use self::scratch::DataDir;
 use crate::app::App;
-use crate::cli::restore_bar;
-use crate::cli::terminal::Terminal;
 use crate::config::sections::Config;
 use crate::kafka::demo_topic::{DemoProducer, DemoTopic};
 use crate::kafka::mock::MockKafka;
+use crate::view::Views;
 use crate::{config, page, telemetry};
 
 /// Changes per second unless said otherwise: enough to see the view move.
@@ -53,30 +53,67 @@ pub struct Options {
     pub ops_listen: Option<SocketAddr>,
 }
 
+/// A running demo; what was made for it goes with the value.
+pub struct Demo {
+    // Order matters: fields are dropped from top to bottom, so the broker outlives everybody who talks to it.
+    app: App,
+    feed: Feed,
+    data_dir: DataDir,
+    broker: Broker,
+}
+
 /// Where the records go; what was made for the demo goes with the value.
 enum Broker {
     Memory(MockKafka),
     Real { bootstrap: String, topic: DemoTopic },
 }
 
-/// Runs the demo until it is told to stop; nothing is left behind.
-///
-/// # Errors
-/// What keeps it from starting, in words that say what to do.
-pub fn run(options: Options, terminal: &Terminal) -> anyhow::Result<()> {
-    let http = ports::choose(options.listen, 8080, "--listen", None)?;
-    let ops = ports::choose(options.ops_listen, 8081, "--ops-listen", Some(http))?;
-    // Order matters: values are dropped in reverse, so the app ends first and the broker last.
-    let broker = Broker::start(options.bootstrap)?;
-    let data_dir = DataDir::choose(options.data_dir)?;
-    let config = configure(&broker.bootstrap(), &data_dir, http, ops)?;
-    telemetry::install(&config.log, terminal.log_writer())?;
-    let producer = DemoProducer::new(&broker.bootstrap(), TOPIC)?;
-    let _feed = Feed::start(producer, options.users, options.rate)?;
-    let app = App::start(config, page::router)?;
-    terminal.note(&banner(&broker, &data_dir, app.http_addr(), app.ops_addr()));
-    let _bars = restore_bar::watch(Arc::clone(app.views()), terminal.clone())?;
-    app.wait()
+impl Demo {
+    /// Starts everything in the background; `logs` is where log lines go.
+    ///
+    /// # Errors
+    /// What keeps it from starting, in words that say what to do.
+    pub fn start<W>(options: Options, logs: W) -> anyhow::Result<Self>
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
+        let http = ports::choose(options.listen, 8080, "--listen", None)?;
+        let ops = ports::choose(options.ops_listen, 8081, "--ops-listen", Some(http))?;
+        let broker = Broker::start(options.bootstrap)?;
+        let data_dir = DataDir::choose(options.data_dir)?;
+        let config = configure(&broker.bootstrap(), &data_dir, http, ops)?;
+        telemetry::install(&config.log, logs)?;
+        let producer = DemoProducer::new(&broker.bootstrap(), TOPIC)?;
+        let feed = Feed::start(producer, options.users, options.rate)?;
+        let app = App::start(&config, page::router)?;
+        Ok(Self { app, feed, data_dir, broker })
+    }
+
+    /// Returns the views.
+    #[must_use]
+    pub fn views(&self) -> &Arc<Views> {
+        self.app.views()
+    }
+
+    /// Returns where everything is, and what to try.
+    #[must_use]
+    pub fn banner(&self) -> String {
+        banner(&self.broker, &self.data_dir, self.app.http_addr(), self.app.ops_addr())
+    }
+
+    /// Blocks until the demo is told to stop, then ends everything; nothing is left behind.
+    ///
+    /// # Errors
+    /// When a component ended by itself, or did not end in time.
+    pub fn wait(self) -> anyhow::Result<()> {
+        let Self { app, feed, data_dir, broker } = self;
+        let outcome = app.wait();
+        // Order matters: as in the fields.
+        drop(feed);
+        drop(data_dir);
+        drop(broker);
+        outcome
+    }
 }
 
 impl Broker {

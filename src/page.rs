@@ -35,9 +35,9 @@ type Headers = [(HeaderName, HeaderValue); 5];
 pub fn router(views: Arc<Views>) -> Router {
     Router::new()
         .route("/", get(page))
-        .route("/assets/page.css", get(|| asset("text/css; charset=utf-8", STYLE)))
-        .route("/assets/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/assets/icon.svg", get(|| asset("image/svg+xml", ICON)))
+        .route("/assets/page.css", get(async || asset("text/css; charset=utf-8", STYLE)))
+        .route("/assets/page.js", get(async || asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/assets/icon.svg", get(async || asset("image/svg+xml", ICON)))
         .with_state(views)
 }
 
@@ -46,7 +46,7 @@ async fn page(State(views): State<Arc<Views>>) -> impl IntoResponse {
     (headers("text/html; charset=utf-8"), Html(markup::page(&status).into_string()))
 }
 
-async fn asset(content_type: &'static str, body: &'static str) -> impl IntoResponse {
+fn asset(content_type: &'static str, body: &'static str) -> impl IntoResponse {
     (headers(content_type), body)
 }
 

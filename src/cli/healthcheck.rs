@@ -11,9 +11,9 @@ const REASON_CHARACTERS_MAX: usize = 500;
 /// Asks whether the service is alive, or ready; container runtimes know 0 and 1 only.
 pub(super) fn run(arguments: &HealthcheckArguments, settings: &Settings) -> anyhow::Result<Exit> {
     let path = if arguments.ready { "/readyz" } else { "/livez" };
-    let base = target::ops(arguments.url.as_deref(), settings).map_err(failed)?;
-    let client = Client::new(&base, Timeouts::PROBE).map_err(failed)?;
-    let answer = client.get(path).map_err(|failure| failed(failure.into()))?;
+    let base = target::ops(arguments.url.as_deref(), settings).map_err(|error| failed(&error))?;
+    let client = Client::new(&base, Timeouts::PROBE).map_err(|error| failed(&error))?;
+    let answer = client.get(path).map_err(|failure| failed(&failure.into()))?;
     if answer.status.is_success() {
         return Ok(Exit::Success);
     }
@@ -22,6 +22,6 @@ pub(super) fn run(arguments: &HealthcheckArguments, settings: &Settings) -> anyh
     Err(Failure::new(Exit::Failed, format!("{path} says {}: {reason}", answer.status.as_u16())).into())
 }
 
-fn failed(error: anyhow::Error) -> anyhow::Error {
+fn failed(error: &anyhow::Error) -> anyhow::Error {
     Failure::new(Exit::Failed, format!("{error:#}")).into()
 }

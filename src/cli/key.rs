@@ -11,7 +11,7 @@ pub fn encode(bytes: &[u8]) -> String {
     for byte in bytes {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(char::from(*byte))
+                text.push(char::from(*byte));
             }
             _ => {
                 // Invariant: writing to a string does not fail.
