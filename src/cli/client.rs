@@ -1,0 +1,140 @@
+//! A small HTTP client with short timeouts.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{ClientBuilder, StatusCode, Url, redirect};
+use tokio::runtime::{Builder, Runtime};
+
+use super::exit::{Exit, Failure};
+
+/// Bound on one request; a service that works answers in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timeouts {
+    /// Bound on connecting.
+    pub(super) connect: Duration,
+    /// Bound on the whole request.
+    pub(super) request: Duration,
+}
+
+/// Asks one service.
+pub(super) struct Client {
+    runtime: Runtime,
+    http: reqwest::Client,
+    base: Url,
+}
+
+/// What the service said.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Timeouts {
+    /// For a person who waits.
+    pub(super) const COMMAND: Self =
+        Self { connect: Duration::from_secs(2), request: Duration::from_secs(10) };
+    /// For a container runtime, which gives a check a few seconds.
+    pub(super) const PROBE: Self = Self { connect: Duration::from_secs(1), request: Duration::from_secs(2) };
+}
+
+impl Client {
+    /// Makes a client of the service at `base`; connects to nothing yet.
+    pub(super) fn new(base: &str, timeouts: Timeouts) -> anyhow::Result<Self> {
+        let base = parse(base)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let builder = ClientBuilder::new()
+            .connect_timeout(timeouts.connect)
+            .timeout(timeouts.request)
+            .redirect(redirect::Policy::none());
+        // Order matters: the provider is there before the client is made. A second one is refused; any does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Without TLS the root certificates are not looked for: a small container has none.
+        let builder = if base.scheme() == "https" { builder } else { builder.tls_certs_only([]) };
+        let builder = if is_local(&base) { builder.no_proxy() } else { builder };
+        Ok(Self { runtime, http: builder.build()?, base })
+    }
+
+    /// Asks for `path`, which starts with a slash and may have a query.
+    pub(super) fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let exchange = async {
+            let response = self.http.get(url).send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok(Answer { status, headers, body: response.bytes().await? })
+        };
+        self.runtime.block_on(exchange).map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let base = self.base.as_str().trim_end_matches('/');
+        let text = if error.is_connect() {
+            let cause = innermost(error);
+            format!("cannot connect to {base}: {cause}; is the service running? --url names another address")
+        } else if error.is_timeout() {
+            format!("{base} does not answer in time")
+        } else {
+            format!("{base} does not speak HTTP as expected: {}", innermost(error))
+        };
+        Failure::new(Exit::Temporary, text)
+    }
+}
+
+fn parse(base: &str) -> Result<Url, Failure> {
+    let usable = Url::parse(base).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    usable.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("'{base}' is not the address of a service; write http://host:port"))
+    })
+}
+
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+/// The outer errors only say that a request failed.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_needs_scheme_and_host() {
+        for good in ["http://127.0.0.1:8080", "https://status.example/prefix/", "http://[::1]:1"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in ["127.0.0.1:8080", "localhost:8080", "ftp://h", "http://", "http://h?x=1", ""] {
+            let failure = parse(bad).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_never_asked_for_this_machine() {
+        let local = |url| is_local(&Url::parse(url).unwrap());
+
+        assert!(local("http://localhost:1") && local("http://127.0.0.2:1") && local("http://[::1]:1"));
+        assert!(!local("http://localhost.example"));
+    }
+
+    #[test]
+    fn both_schemes_have_a_client() {
+        for base in ["http://127.0.0.1:1", "https://127.0.0.1:1"] {
+            assert!(Client::new(base, Timeouts::PROBE).is_ok(), "{base}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The long texts of `--help`.
+
+pub(super) const ABOUT: &str = "\
+The current state of your Kafka topics, over HTTP.
+
+statusquo reads compacted topics into views on disk and answers look-ups by key. Kafka stays the only source
+of truth: a view can be deleted at any time, and is built again from its topic.";
+
+pub(super) const AFTER: &str = "\
+Examples:
+  statusquo demo                                    see it work, without a Kafka
+  statusquo serve --config statusquo.toml           run the service
+  statusquo get users u1                            print a value
+  statusquo status                                  how far are the views?
+  statusquo config check --config statusquo.toml    find every mistake before a roll-out
+
+Environment variables:
+  STATUSQUO__HTTP__LISTEN=...   sets the key http.listen; two underscores stand for a dot
+  STATUSQUO_CONFIG=FILE         as --config
+  STATUSQUO_URL=URL             as --url of `get` and `status`
+  STATUSQUO_OPS_URL=URL         as --url of `healthcheck`
+
+Exit codes:
+  0   done                       3   the key has no value
+  1   failed                     75  not now: not ready, or nobody answers; try again later
+  2   wrong command line         78  wrong configuration";
+
+pub(super) const SERVE: &str = "\
+The smallest configuration file:
+  [kafka]
+  bootstrap = \"127.0.0.1:9092\"
+  [views.users]
+  topic = \"user-profiles\"
+
+Then open http://127.0.0.1:8080 for the web page, or:
+  curl -i http://127.0.0.1:8080/v1/views/users/keys/u1
+
+SIGTERM or Ctrl-C ends it in order. It starts where it stopped.";
+
+pub(super) const DEMO: &str = "\
+Examples:
+  statusquo demo
+  statusquo demo --users 100000 --rate 1000
+  statusquo demo --listen 127.0.0.1:9000 --ops-listen 127.0.0.1:9001
+  statusquo demo --bootstrap 127.0.0.1:9092
+
+With --bootstrap it creates the compacted topic statusquo-demo-users if there is none, and deletes it at the
+end if it created it. The Kafka in memory keeps the last 5 MiB of a partition.";
+
+pub(super) const GET: &str = "\
+The bytes of the value go to standard output, untouched.
+
+Examples:
+  statusquo get users u1
+  statusquo get users u1 -i                         also says how fresh the answer is
+  statusquo get users u1 --format entry             with partition, offset, timestamp and headers
+  statusquo get orders 42 --enc i64                 keys written by Java's LongSerializer
+  statusquo get users \"$id\" > user.json || [ $? -eq 3 ]   a missing key is no failure
+
+Exit codes: 3 the key has no value, 75 not now (the view restores, or nobody answers), 1 anything else.";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  statusquo status                                  a line per view
+  statusquo status users                            a line per partition
+  statusquo status users -o json | jq .lag
+
+State is one of live, rebuilding, stale, source-lost, restoring, stuck. LAG counts records; STALENESS is the
+time for which the view is not known to be current. KEYS and the time left are estimates.";
+
+pub(super) const HEALTHCHECK: &str = "\
+Without --ready it asks /livez: alive means the process and its threads work, even while Kafka is away or a view
+restores. Restart on that. With --ready it asks /readyz: hold traffic back on that, never restart.
+
+Examples:
+  HEALTHCHECK CMD [\"statusquo\", \"healthcheck\"]      in a Dockerfile
+  statusquo healthcheck --ready                     in a script that waits for the views";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  source <(statusquo completions bash)
+  statusquo completions zsh > ~/.zfunc/_statusquo
+  statusquo completions fish > ~/.config/fish/completions/statusquo.fish";
