@@ -2,8 +2,10 @@
 
 mod client;
 mod cluster;
+pub mod demo_topic;
 mod error;
 mod ffi;
+pub mod mock;
 mod properties;
 mod source;
 

@@ -2,13 +2,16 @@
 
 pub mod app;
 pub mod batch;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod entry;
 pub mod http;
 pub mod interpretation;
 pub mod kafka;
 pub mod materializer;
 pub mod metrics;
+pub mod page;
 pub mod partitioner;
 pub mod position;
 pub mod progress;

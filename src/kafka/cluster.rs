@@ -22,6 +22,9 @@ use crate::topic_id::TopicId;
 /// How long the first answer of a cluster is waited for before it is said that none came.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// What the cluster ids of librdkafka's mock start with.
+const MOCK_CLUSTER: &str = "mockCluster";
+
 /// The non-fetching handle of the process.
 pub struct Cluster {
     client: ffi::Client,
@@ -142,6 +145,12 @@ impl Cluster {
 
     fn describe(&self, topic: &str) -> Result<(Option<TopicId>, usize), Error> {
         let failed = |(code, reason)| Error::of(code, reason, topic);
+        if !self.connected.load(Ordering::Relaxed) {
+            // The mock has no controller, and a description waits for one until it times out.
+            self.client.partition_count(topic, self.patience()).map_err(failed)?;
+            let cluster_id = self.client.cluster_id(self.patience()).unwrap_or_default();
+            self.describes.store(!cluster_id.starts_with(MOCK_CLUSTER), Ordering::Relaxed);
+        }
         if self.describes.load(Ordering::Relaxed) {
             match self.client.describe(topic, self.patience()) {
                 Ok((id, count)) if count > 0 => {

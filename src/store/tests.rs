@@ -127,8 +127,8 @@ fn a_users_key_never_collides_with_bookkeeping() {
     let slot = writer.start_build(&plan(0, 3)).unwrap().number();
     let mut batch = Batch::new(0, true);
     let keys: [&[u8]; 3] = [b"\0i", b"", b"\0s\0\0\0\0"];
-    for (offset, key) in keys.into_iter().enumerate() {
-        put(&mut batch, slot, offset as i64, key, Some(b"mine"));
+    for (offset, key) in (0..).zip(keys) {
+        put(&mut batch, slot, offset, key, Some(b"mine"));
     }
     writer.apply(&mut batch).unwrap();
     writer.promote(0).unwrap();

@@ -23,4 +23,6 @@ mod kafka;
 #[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
 mod process;
 
+mod cli;
 mod fixture;
+mod packaging;

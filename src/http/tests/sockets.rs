@@ -28,6 +28,7 @@ struct Served {
     _fixture: Fixture,
 }
 
+#[derive(Clone, Copy)]
 struct Options {
     connections_max: usize,
     header_timeout: Duration,
@@ -36,7 +37,7 @@ struct Options {
 
 const USUAL: Options = Options { connections_max: 1000, header_timeout: PATIENCE, grace: PATIENCE };
 
-fn start(options: &Options, more: Router) -> Served {
+fn start(options: Options, more: Router) -> Served {
     let mut fixture = Fixture::users();
     fixture.put(b"u1", Some(b"1"));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
