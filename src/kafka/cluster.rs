@@ -178,6 +178,9 @@ impl Cluster {
     /// # Errors
     /// When no broker answers.
     pub fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
+        if !self.describes.load(Ordering::Relaxed) {
+            return Ok(TopicSettings::default());
+        }
         let settings = match self.client.topic_settings(topic, self.timeout) {
             Ok(settings) => settings,
             // Nothing is known without the right to know, or from the mock.
