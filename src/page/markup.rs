@@ -16,6 +16,9 @@ const ENCODINGS: [(&str, &str); 6] = [
     ("uuid", "UUID"),
 ];
 
+/// More partitions than this are folded away.
+const PARTITIONS_OPEN_MAX: usize = 16;
+
 /// A view's configuration and status.
 type Shown<'a> = (&'a ViewConfig, ViewStatus);
 
@@ -75,7 +78,7 @@ fn view(config: &ViewConfig, status: &ViewStatus) -> Markup {
                 (fact("On disk", "disk", &bytesize::ByteSize(status.disk_bytes).to_string()))
             }
             (look_up(name, config.key))
-            details {
+            details open[status.partitions.len() <= PARTITIONS_OPEN_MAX] {
                 summary { "Partitions " span.count data-field="partition-count" { (status.partitions.len()) } }
                 (partitions(&status.partitions))
             }
