@@ -38,9 +38,9 @@ pub(super) fn page(views: &[Shown<'_>]) -> Markup {
                 header.top {
                     h1 { "statusquo" }
                     p { "The current state of your Kafka topics, over HTTP." }
-                    nav aria-label="Documents" {
-                        a href="docs" { "API" }
-                        a href="openapi.json" { "OpenAPI" }
+                    nav aria-label="API" {
+                        a href="v1/views" { "API" }
+                        a href="problems" { "Errors" }
                     }
                 }
                 p #connection .alert role="status" hidden {}
