@@ -103,12 +103,15 @@ impl Demo {
 
     /// Blocks until the demo is told to stop, then ends everything; nothing is left behind.
     ///
+    /// `watch` is whatever else looks at the views: they must be closed before their directory goes.
+    ///
     /// # Errors
     /// When a component ended by itself, or did not end in time.
-    pub fn wait(self) -> anyhow::Result<()> {
+    pub fn wait<W>(self, watch: W) -> anyhow::Result<()> {
         let Self { app, feed, data_dir, broker } = self;
         let outcome = app.wait();
         // Order matters: as in the fields.
+        drop(watch);
         drop(feed);
         drop(data_dir);
         drop(broker);

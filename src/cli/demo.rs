@@ -11,6 +11,6 @@ pub(super) fn run(options: Options) -> anyhow::Result<()> {
     let terminal = Terminal::new();
     let demo = Demo::start(options, terminal.log_writer())?;
     terminal.note(&demo.banner());
-    let _bars = restore_bar::watch(Arc::clone(demo.views()), terminal)?;
-    demo.wait()
+    let bars = restore_bar::watch(Arc::clone(demo.views()), terminal)?;
+    demo.wait(bars)
 }

@@ -1,6 +1,7 @@
 //! `statusquo status`.
 
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::args::{Settings, StatusArguments, StatusOutput};
 use super::client::{Answer, Client, Timeouts};
@@ -40,13 +41,13 @@ fn ask(client: &Client, path: &str) -> Result<Answer, Failure> {
     problem::check(client.get(path)?)
 }
 
-/// Passes documents on with every member the service sent, also those this version does not know: one as it
-/// is, several in a list.
+/// Passes documents on as the service sent them, also the members this version does not know: one as it is,
+/// several in a list.
 fn json(answers: &[Answer], single: bool) -> anyhow::Result<String> {
-    let documents = answers.iter().map(read).collect::<Result<Vec<serde_json::Value>, _>>()?;
+    let documents = answers.iter().map(read).collect::<Result<Vec<Box<RawValue>>, _>>()?;
     Ok(match documents.as_slice() {
-        [document] if single => format!("{document:#}\n"),
-        documents => format!("{}\n", serde_json::to_string_pretty(documents)?),
+        [document] if single => format!("{document}\n"),
+        documents => format!("{}\n", serde_json::to_string(documents)?),
     })
 }
 

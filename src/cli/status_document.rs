@@ -7,14 +7,12 @@ use super::restoration::{Part, Restoration};
 /// Answer of `GET /v1/views`.
 #[derive(Debug, Deserialize)]
 pub(super) struct ViewList {
-    #[serde(alias = "items")]
     pub(super) views: Vec<ViewName>,
 }
 
 /// One item of the list.
 #[derive(Debug, Deserialize)]
 pub(super) struct ViewName {
-    #[serde(alias = "view")]
     pub(super) name: String,
 }
 

@@ -16,6 +16,9 @@ const ENCODINGS: [(&str, &str); 6] = [
     ("uuid", "UUID"),
 ];
 
+/// More partitions than this are folded away.
+const PARTITIONS_OPEN_MAX: usize = 16;
+
 /// A view's configuration and status.
 type Shown<'a> = (&'a ViewConfig, ViewStatus);
 
@@ -35,9 +38,9 @@ pub(super) fn page(views: &[Shown<'_>]) -> Markup {
                 header.top {
                     h1 { "statusquo" }
                     p { "The current state of your Kafka topics, over HTTP." }
-                    nav aria-label="Documents" {
-                        a href="docs" { "API" }
-                        a href="openapi.json" { "OpenAPI" }
+                    nav aria-label="API" {
+                        a href="v1/views" { "API" }
+                        a href="problems" { "Errors" }
                     }
                 }
                 p #connection .alert role="status" hidden {}
@@ -75,7 +78,7 @@ fn view(config: &ViewConfig, status: &ViewStatus) -> Markup {
                 (fact("On disk", "disk", &bytesize::ByteSize(status.disk_bytes).to_string()))
             }
             (look_up(name, config.key))
-            details {
+            details open[status.partitions.len() <= PARTITIONS_OPEN_MAX] {
                 summary { "Partitions " span.count data-field="partition-count" { (status.partitions.len()) } }
                 (partitions(&status.partitions))
             }

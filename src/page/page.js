@@ -87,7 +87,7 @@ function present(buffer) {
   if (text.length > SHOWN_CHARACTERS_MAX) {
     return [text.slice(0, SHOWN_CHARACTERS_MAX), size + ", shown as it is and cut off."];
   }
-  if (isJson(text)) return [indentJson(text), size + " of JSON; only spaces and line breaks differ from what is stored."];
+  if (isJson(text)) return [indentJson(text), size + " of JSON; only spaces and line breaks differ from what was sent."];
   return [text, size + " of text."];
 }
 
