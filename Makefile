@@ -36,8 +36,9 @@ lint: packages-build first-build-notice ## Check the format and the lints
 fmt: ## Format the code
 	cargo fmt
 
-bench: packages-build ## Run the benchmarks
-	cargo bench
+bench: packages-build jars ## Measure against a consumer and a server that do nothing; under 5 minutes
+	@scripts/install-packages bench
+	BENCH_DIR="$(CURDIR)/target/bench" cargo bench --bench measure
 
 jars: packages-test ## Fetch the Apache Kafka the tests run against
 	@scripts/kafka-jars > /dev/null

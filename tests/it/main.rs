@@ -24,5 +24,6 @@ mod kafka;
 mod process;
 
 mod cli;
+mod demo;
 mod fixture;
 mod packaging;

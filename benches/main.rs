@@ -1,0 +1,58 @@
+//! The figures of the service, as ratios from one run on one machine: `make bench`.
+//!
+//! Every row compares a figure of ours with a reference measured in the same run: a consumer that does nothing
+//! with what it fetches, a handler that looks nothing up behind the same server, the configured memory budget.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::cast_precision_loss,
+    reason = "a measurement that meets the unexpected stops, and says where"
+)]
+
+mod load;
+mod machine;
+mod measure;
+mod noop;
+mod report;
+mod service;
+
+/// What the integration tests are made of.
+#[allow(dead_code, unused_imports, reason = "shared with the integration tests")]
+#[path = "../tests/it"]
+mod harness {
+    pub mod eventually;
+    pub mod fold;
+    pub mod kafka;
+    pub mod process;
+}
+
+use harness::{eventually, fold, kafka, process};
+use kafka::TestKafka;
+use report::Report;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.get(1..) {
+        Some(["noop-consumer", bootstrap, topic]) => noop::consume(bootstrap, topic),
+        Some(["noop-server", address]) => noop::serve(address),
+        _ => run(),
+    }
+}
+
+fn run() {
+    let records: u64 =
+        std::env::var("BENCH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000_000);
+    let kafka = TestKafka::start();
+    eprintln!("loading {records} profiles ...");
+    let topic = load::profiles(&kafka, records);
+    let mut report = Report::default();
+    measure::restore(&kafka, topic.name(), records, &mut report);
+    report.print();
+    report.write();
+}

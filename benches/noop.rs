@@ -1,0 +1,64 @@
+//! What the service is compared with: the same client and the same server, doing nothing with what they get.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use prometheus_client::metrics::gauge::Gauge;
+use statusquo::config::{self, Config};
+use statusquo::http::{self, Limits};
+use statusquo::kafka::{Cluster, KafkaSource};
+use statusquo::source::{Event, Source};
+use tokio_util::sync::CancellationToken;
+
+fn config(bootstrap: &str, topic: &str) -> Config {
+    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let flags = [set("kafka.bootstrap", bootstrap), set("views.users.topic", topic)];
+    config::load(&[], std::iter::empty(), &flags)
+        .map_err(|problems| problems.to_string())
+        .unwrap()
+        .into_config()
+}
+
+/// Fetches the whole topic and touches each record once; prints the records seen.
+pub fn consume(bootstrap: &str, topic: &str) {
+    let config = config(bootstrap, topic);
+    let cluster = Cluster::new(&config.kafka, "noop").unwrap();
+    let state = loop {
+        if let Ok(state) = cluster.observe(topic) {
+            break state;
+        }
+    };
+    let mut source = KafkaSource::new(&config.kafka, topic, "noop").unwrap();
+    let mut left: BTreeMap<_, _> = BTreeMap::new();
+    for (partition, log) in &state.partitions {
+        source.assign(*partition, log.start).unwrap();
+        left.insert(*partition, log.end);
+    }
+    let (mut records, mut bytes) = (0_u64, 0);
+    while !left.is_empty() {
+        let poll = source.poll(Duration::from_millis(100), &mut |event| match event {
+            Event::Record(record) => {
+                records += 1;
+                bytes += record.value.map_or(0, <[u8]>::len);
+            }
+            Event::End { partition, .. } => drop(left.remove(&partition)),
+            Event::Failed { failure, .. } => panic!("{failure:?}"),
+        });
+        poll.unwrap();
+    }
+    println!("{records} {bytes} {}", crate::machine::cpu_seconds(std::process::id()));
+}
+
+/// Answers every look-up with the same 256 bytes.
+pub fn serve(address: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let body: &[u8] = &[b'x'; 256];
+    let router = Router::new().route("/v1/views/users/keys/{key}", get(move || async move { body }));
+    let limits = Limits::of(&config("127.0.0.1:1", "users").http, Gauge::default());
+    let server = http::serve(listener, router, &limits, CancellationToken::new(), Duration::from_secs(1));
+    runtime.block_on(server).unwrap();
+}

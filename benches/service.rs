@@ -1,0 +1,94 @@
+//! The real binary under measurement.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::eventually::within;
+use crate::process::{Process, scratch};
+
+const DEADLINE: Duration = Duration::from_secs(240);
+
+pub struct Service {
+    pub dir: TempDir,
+    pub process: Process,
+    pub started: Instant,
+    config: std::path::PathBuf,
+}
+
+impl Service {
+    pub fn start(bootstrap: &str, topic: &str) -> Self {
+        let dir = scratch("bench");
+        let config = dir.path().join("statusquo.toml");
+        let data = dir.path().join("data");
+        let text = format!(
+            "data_dir = {data:?}\n[kafka]\nbootstrap = {bootstrap:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \
+             \"127.0.0.1:0\"\n[views.users]\ntopic = {topic:?}\n"
+        );
+        fs::write(&config, text).unwrap();
+        let (process, started) = spawn(&config);
+        Self { dir, process, started, config }
+    }
+
+    pub fn kill_and_start_again(&mut self) {
+        self.process.kill();
+        let _ = fs::remove_file(self.dir.path().join("data/listen.json"));
+        (self.process, self.started) = spawn(&self.config);
+    }
+
+    pub fn address(&self, listener: &str) -> String {
+        let path = self.dir.path().join("data/listen.json");
+        within(DEADLINE, Duration::from_millis(1), || {
+            let text = fs::read_to_string(&path).ok()?;
+            let addresses: serde_json::Value = serde_json::from_str(&text).ok()?;
+            Some(addresses[listener].as_str()?.to_owned())
+        })
+        .expect("the service tells its addresses")
+    }
+
+    /// Waits for `200` of `/readyz`; returns how long after the start that was.
+    pub fn wait_until_ready(&self) -> Duration {
+        let address = self.address("ops");
+        within(DEADLINE, Duration::from_millis(2), || {
+            get(&address, "/readyz").starts_with("HTTP/1.1 200").then_some(())
+        })
+        .expect("the service gets ready");
+        self.started.elapsed()
+    }
+
+    pub fn status(&self) -> serde_json::Value {
+        let answer = get(&self.address("http"), "/v1/views/users/status");
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or_default()
+    }
+
+    pub fn wait_until_live(&self) {
+        within(DEADLINE, Duration::from_millis(20), || (self.status()["state"] == "live").then_some(()))
+            .expect("the view gets live");
+    }
+}
+
+fn spawn(config: &Path) -> (Process, Instant) {
+    let log = fs::File::create(config.with_extension("log")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_statusquo"));
+    command.args(["serve", "--config"]).arg(config).stdout(Stdio::null()).stderr(log);
+    let started = Instant::now();
+    (Process::spawn(&mut command).unwrap(), started)
+}
+
+/// One request on a connection of its own; empty when that fails.
+pub fn get(address: &str, path: &str) -> String {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address)?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().unwrap_or_default()
+}
