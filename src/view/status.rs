@@ -190,7 +190,8 @@ fn partition_status(
         reason,
         position: slot.map(|slot| slot.position()),
         log_start: known.log().map(|log| log.0),
-        end_offset: known.log().map(|log| log.1),
+        // What was applied since the log was asked is in the log too.
+        end_offset: known.log().map(|log| slot.map_or(log.1, |slot| slot.position().max(log.1))),
         lag: condition::lag(slot, known),
         staleness_s: caught_up_at.map(|at| Millis::now().seconds_since(at)),
         caught_up_at: caught_up_at.and_then(Millis::rfc3339),
