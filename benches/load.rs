@@ -13,8 +13,14 @@ const VALUE_BYTES: usize = 256;
 /// Fills a topic with `count` unique keys `u0`, `u1`, ... in an order that jumps over the whole key space.
 pub fn profiles(kafka: &TestKafka, count: u64) -> TestTopic<'_> {
     let topic = kafka.topic("profiles").partitions(PARTITIONS).create();
+    fill(kafka.bootstrap(), topic.name(), count);
+    topic
+}
+
+/// Produces the profiles to a topic that exists.
+pub fn fill(bootstrap: &str, topic: &str, count: u64) {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", kafka.bootstrap())
+        .set("bootstrap.servers", bootstrap)
         .set("compression.type", "lz4")
         .set("linger.ms", "50")
         .set("partitioner", "murmur2")
@@ -26,7 +32,7 @@ pub fn profiles(kafka: &TestKafka, count: u64) -> TestTopic<'_> {
     for number in 0..count {
         let id = number.wrapping_mul(step) % count;
         let (key, value) = (format!("u{id}"), profile(id));
-        let mut record = BaseRecord::to(topic.name()).key(&key).payload(&value);
+        let mut record = BaseRecord::to(topic).key(&key).payload(&value);
         while let Err((error, back)) = producer.send(record) {
             assert_eq!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
             producer.poll(Duration::from_millis(10));
@@ -34,7 +40,6 @@ pub fn profiles(kafka: &TestKafka, count: u64) -> TestTopic<'_> {
         }
     }
     producer.flush(Duration::from_secs(120)).unwrap();
-    topic
 }
 
 fn profile(id: u64) -> String {

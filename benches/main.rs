@@ -40,6 +40,8 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.get(1..) {
         Some(["noop-consumer", bootstrap, topic]) => noop::consume(bootstrap, topic),
+        // By hand, to look at the service under a profiler.
+        Some(["load", bootstrap, topic, count]) => load::fill(bootstrap, topic, count.parse().unwrap()),
         Some(["noop-server", address]) => noop::serve(address),
         _ => run(),
     }

@@ -82,22 +82,18 @@ fn look_ups(service: &Service, records: u64, report: &mut Report) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let _noop = Process::spawn(command.args(["noop-server", &address]).stdout(Stdio::null())).unwrap();
     within(Duration::from_secs(10), Duration::from_millis(5), || {
-        (!get(&address, "/v1/views/users/keys/u1").is_empty()).then_some(())
+        (!get(&address, "/noop/views/users/keys/u1").is_empty()).then_some(())
     })
     .expect("the no-op server answers");
-    let script = service.dir.path().join("keys.lua");
-    let text = format!(
-        "local n = 0\nfunction setup(thread) n = n + 1; thread:set(\"id\", n) end\nfunction init() \
-         math.randomseed(id) end\nfunction request() return wrk.format(\"GET\", \"/v1/views/users/keys/u\" .. \
-         math.random(0, {})) end\n",
-        records - 1
-    );
-    fs::write(&script, text).unwrap();
+    let run = |address: &str, root: &str| {
+        let script = service.dir.path().join(format!("{root}.lua"));
+        fs::write(&script, random_keys(root, records)).unwrap();
+        wrk(address, script.to_str().unwrap())
+    };
     let ours = service.address("http");
-    let run = |address: &str| wrk(address, script.to_str().unwrap());
     // In turn, so that a machine whose speed drifts slows both.
-    let (a, b) = (run(&address), run(&ours));
-    let (c, d) = (run(&address), run(&ours));
+    let (a, b) = (run(&address, "noop"), run(&ours, "v1"));
+    let (c, d) = (run(&address, "noop"), run(&ours, "v1"));
     report.at_least(
         "get",
         "requests/s of existing keys against a no-op handler",
@@ -105,6 +101,16 @@ fn look_ups(service: &Service, records: u64, report: &mut Report) {
         (a + c) / 2.0,
         0.70,
     );
+}
+
+/// A script for wrk that asks for random keys below `root`.
+fn random_keys(root: &str, records: u64) -> String {
+    format!(
+        "local n = 0\nfunction setup(thread) n = n + 1; thread:set(\"id\", n) end\nfunction init() \
+         math.randomseed(id) end\nfunction request() return wrk.format(\"GET\", \"/{root}/views/users/keys/u\" .. \
+         math.random(0, {})) end\n",
+        records - 1
+    )
 }
 
 /// Requests per second; fails when any answer was not 2xx.

@@ -1,15 +1,18 @@
 //! What the service is compared with: the same client and the same server, doing nothing with what they get.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use prometheus_client::metrics::gauge::Gauge;
 use statusquo::config::{self, Config};
-use statusquo::http::{self, Limits};
+use statusquo::http::{self, AppState, Health, Limits};
 use statusquo::kafka::{Cluster, KafkaSource};
 use statusquo::source::{Event, Source};
+use statusquo::store::Resources;
+use statusquo::view::Views;
 use tokio_util::sync::CancellationToken;
 
 fn config(bootstrap: &str, topic: &str) -> Config {
@@ -51,14 +54,19 @@ pub fn consume(bootstrap: &str, topic: &str) {
     println!("{records} {bytes} {}", crate::machine::cpu_seconds(std::process::id()));
 }
 
-/// Answers every look-up with the same 256 bytes.
+/// Answers every look-up with the same 256 bytes, behind all the layers a real one passes.
 pub fn serve(address: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let listener = std::net::TcpListener::bind(address).unwrap();
     listener.set_nonblocking(true).unwrap();
+    let config = config("127.0.0.1:1", "users");
+    let resources = Arc::new(Resources::new(&config.store, 1).unwrap());
+    let health = Arc::new(Health::default());
+    let state = AppState::new(Arc::new(Views::new()), resources, health, &config.http);
     let body: &[u8] = &[b'x'; 256];
-    let router = Router::new().route("/v1/views/users/keys/{key}", get(move || async move { body }));
-    let limits = Limits::of(&config("127.0.0.1:1", "users").http, Gauge::default());
+    let noop = Router::new().route("/noop/views/users/keys/{key}", get(move || async move { body }));
+    let router = http::data_router(&state, noop);
+    let limits = Limits::of(&config.http, Gauge::default());
     let server = http::serve(listener, router, &limits, CancellationToken::new(), Duration::from_secs(1));
     runtime.block_on(server).unwrap();
 }

@@ -9,7 +9,7 @@ use super::error::Result;
 use crate::config::sections::StoreConfig;
 
 /// Estimated size of a cached block, which sizes the cache's table.
-const BLOCK_BYTES: usize = 16 * 1024;
+const BLOCK_BYTES: usize = 4 * 1024;
 /// One file of deletions is compacted soon, so that a scan does not wade through tombstones.
 const DELETION_WINDOW: usize = 10_000;
 
