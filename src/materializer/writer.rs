@@ -24,6 +24,8 @@ pub(super) enum Work {
     Build(Vec<BuildPlan>, Sender<Vec<(Partition, SlotNumber, Position)>>),
     /// Let the slot being filled answer, if it is far enough; answers whether it does.
     Promote(Partition, Sender<bool>),
+    /// Drop what is stored of a partition that the topic has no more.
+    Retire(Partition, Sender<()>),
     /// Change what is decided of partitions.
     Decide(Vec<(Partition, RowEdit)>, Sender<()>),
     /// Apply the batches that were handed over before; answers then.
@@ -121,6 +123,11 @@ impl WriteLoop {
             Work::Promote(partition, answer) => {
                 let promoted = self.promote(partition)?;
                 let _ = answer.send(promoted);
+            }
+            Work::Retire(partition, answer) => {
+                self.retry(|store| store.retire(partition))?;
+                self.progress.forget(partition);
+                let _ = answer.send(());
             }
             Work::Decide(edits, answer) => {
                 self.retry(|store| store.decide(&edits))?;

@@ -121,6 +121,23 @@ fn a_new_build_replaces_the_old_one_and_its_entries_go_when_no_reader_holds_it()
 }
 
 #[test]
+fn a_retired_partition_answers_no_more_and_leaves_nothing_behind() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 1)).unwrap().number();
+    let mut batch = Batch::new(0, true);
+    put(&mut batch, slot, 0, b"a", Some(b"1"));
+    writer.apply(&mut batch).unwrap();
+    writer.promote(0).unwrap();
+    writer.retire(0).unwrap();
+    assert_eq!((value(&store, b"a"), store.table().generation()), (None, 2));
+    assert_eq!(writer.sweep().unwrap(), 1);
+    drop((store, writer));
+    let Opened { store, mut writer, .. } = open(&dir);
+    assert_eq!(store.table().slots().count() + writer.sweep().unwrap(), 0);
+}
+
+#[test]
 fn a_users_key_never_collides_with_bookkeeping() {
     let dir = TempDir::new().unwrap();
     let Opened { store, mut writer, .. } = open(&dir);

@@ -217,6 +217,27 @@ impl Writer {
         Ok(true)
     }
 
+    /// Drops all slots of a partition that the topic has no more.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`].
+    pub fn retire(&mut self, partition: Partition) -> Result<()> {
+        let mut table = SlotTable::clone(&self.store.table());
+        let counters = Counters { generation: self.counters.generation + 1, ..self.counters.clone() };
+        let mut write = WriteBatch::default();
+        meta::put(&mut write, &COUNTERS_KEY, &counters)?;
+        write.delete(meta::partition_key(partition));
+        self.store.db.write(write)?;
+
+        self.retired.extend(table.serving.remove(&partition));
+        self.retired.extend(table.building.remove(&partition));
+        table.rows.remove(&partition);
+        table.generation = counters.generation;
+        self.counters = counters;
+        self.store.table.store(Arc::new(table.relocated()));
+        Ok(())
+    }
+
     /// Takes notice that the topic has `partitions` partitions now.
     pub fn grow(&mut self, partitions: u32) {
         let table = self.store.table();

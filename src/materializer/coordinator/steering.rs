@@ -45,6 +45,7 @@ impl Coordinator {
         // Order matters: slots out of the table are dropped once nobody holds it, this thread included.
         drop(table);
         self.begin(plans)?;
+        self.retire_surplus(state)?;
         for (partition, log) in &state.partitions {
             self.ahead.entry(*partition).or_insert((state.observed_at, log.end));
         }
