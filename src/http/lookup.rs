@@ -24,6 +24,9 @@ const RECORD_TIMESTAMP: HeaderName = HeaderName::from_static("record-timestamp")
 const VIEW_POSITION: HeaderName = HeaderName::from_static("view-position");
 const VIEW_STATUS: HeaderName = HeaderName::from_static("view-status");
 
+/// Headers of an answer, about.
+const HEADERS: usize = 16;
+
 /// `GET /v1/views/{view}/keys/{key}`.
 pub(super) async fn by_path(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let view = state.view(request.uri())?;
@@ -62,6 +65,8 @@ fn found(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Problem>
         *response.body_mut() = body(view, ask, entry)?.into();
     }
     let headers = response.headers_mut();
+    // Ten here, two of the outer layer, and hyper's own: growing on the way would hash them all again.
+    headers.reserve(HEADERS);
     if !held {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.representation.content_type()));
     }
