@@ -9,7 +9,7 @@ use crate::kafka::{TestKafka, free_ports};
 use crate::machine;
 use crate::process::Process;
 use crate::report::Report;
-use crate::service::{Service, get};
+use crate::service::{BLOCK_CACHE_MIB, Service, get};
 
 /// Runs of the no-op consumer; the median counts.
 const RUNS: usize = 3;
@@ -39,8 +39,8 @@ pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
     );
     look_ups(&service, records, report);
     let rss = rss.max(machine::peak_rss(pid));
-    // Block cache, three memtables, fetch queue and two batches: the defaults.
-    let budget = (256 + 3 * 64 + 16 + 2 * 8) << 20;
+    // Block cache, three memtables, fetch queue and two batches.
+    let budget = (BLOCK_CACHE_MIB + 3 * 64 + 16 + 2 * 8) << 20;
     report.at_most("rss", "peak MiB against the configured budget", mib(rss), mib(budget), 1.5);
     service.wait_until_live();
     service.kill_and_start_again();

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 use crate::eventually::within;
 use crate::process::{Process, scratch};
 
+/// Holds all the profiles: the question is what a look-up costs, not how fast the disk is.
+pub const BLOCK_CACHE_MIB: u64 = 768;
+
 const DEADLINE: Duration = Duration::from_secs(240);
 
 pub struct Service {
@@ -28,7 +31,7 @@ impl Service {
         let data = dir.path().join("data");
         let text = format!(
             "data_dir = {data:?}\n[kafka]\nbootstrap = {bootstrap:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \
-             \"127.0.0.1:0\"\n[views.users]\ntopic = {topic:?}\n"
+             \"127.0.0.1:0\"\n[store]\nblock_cache = \"{BLOCK_CACHE_MIB}MiB\"\n[views.users]\ntopic = {topic:?}\n"
         );
         fs::write(&config, text).unwrap();
         let (process, started) = spawn(&config);
