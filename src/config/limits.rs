@@ -28,7 +28,8 @@ pub(super) fn of(key: &str) -> Option<Limits> {
     let limits = match key {
         // librdkafka counts kibibytes in 31 bits.
         "kafka.queue" => Size(ByteSize::kib(64), ByteSize::gib(1)),
-        "kafka.poll_interval" => Timespan(10 * MS, HOUR),
+        // A view that was not compared with the log for ten seconds counts as stale.
+        "kafka.poll_interval" => Timespan(10 * MS, Duration::from_secs(5)),
         "kafka.request_timeout" => Timespan(10 * MS, REQUEST_MAX),
         "http.connections_max" | "batch.records_max" => Count(1, 1_000_000),
         "http.header_timeout" | "http.request_timeout" | "shutdown.grace" => Timespan(MS, HOUR),
