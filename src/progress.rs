@@ -1,8 +1,12 @@
 //! What the write side of a view knows beyond its store; the read side and the probes look at it.
 
+mod rebuilds;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
@@ -24,6 +28,7 @@ pub struct Progress {
     topic: RwLock<Option<TopicFacts>>,
     trouble: Mutex<Option<Trouble>>,
     events: Mutex<VecDeque<Event>>,
+    rebuilds: Rebuilds,
     metrics: WriteMetrics,
 }
 
@@ -177,6 +182,12 @@ impl Progress {
             events.pop_front();
         }
         events.push_back(Event { at, kind, partition, detail });
+    }
+
+    /// Returns the rebuilds that were asked for.
+    #[must_use]
+    pub fn rebuilds(&self) -> &Rebuilds {
+        &self.rebuilds
     }
 
     /// Returns the counters of the write side.

@@ -1,21 +1,23 @@
 //! One view as the read side sees it: look-ups, condition, status.
 
 mod condition;
+mod operation;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 pub use condition::{Condition, NotReady, State};
+pub use operation::{NotBegun, OperationState, OperationStatus};
 pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus};
 
 use crate::config::sections::ViewConfig;
 use crate::config::view_name::ViewName;
 use crate::position::{Partition, Position};
-use crate::progress::Progress;
+use crate::progress::{OperationId, Progress};
 use crate::store::{self, Entry, SlotTable, Store};
 use crate::topic_id::TopicTag;
 
@@ -164,6 +166,20 @@ impl View {
     #[must_use]
     pub fn status(&self) -> ViewStatus {
         status::of(self)
+    }
+
+    /// Asks for fresh states of `partitions`, or of all; what is served goes on being served meanwhile.
+    ///
+    /// # Errors
+    /// [`NotBegun`] with what stands in the way.
+    pub fn rebuild(&self, partitions: Option<BTreeSet<Partition>>) -> Result<OperationId, NotBegun> {
+        operation::rebuild(self, partitions)
+    }
+
+    /// Returns how far a rebuild is that was asked for.
+    #[must_use]
+    pub fn operation(&self, id: OperationId) -> Option<OperationStatus> {
+        operation::status(self, id)
     }
 
     /// Every wanted partition is served, and there is at least one.

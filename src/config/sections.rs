@@ -27,7 +27,7 @@ pub struct Config {
     /// The data listener.
     #[serde(default)]
     pub http: HttpConfig,
-    /// The ops listener: probes and metrics.
+    /// The ops listener: probes, metrics and the admin interface.
     #[serde(default)]
     pub ops: OpsConfig,
     /// When a view counts as ready.
@@ -132,9 +132,15 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpsConfig {
-    /// Address of the ops listener: probes and metrics.
+    /// Address of the ops listener: probes, metrics and the admin interface.
     #[schemars(with = "units::Address")]
     pub listen: SocketAddr,
+    /// Whether rebuilds can be asked for there.
+    pub admin: bool,
+    /// Token a request for a rebuild must carry; needed where other machines reach the listener.
+    pub admin_token: Option<Secret>,
+    /// File that holds the token (one trailing newline is dropped).
+    pub admin_token_file: Option<PathBuf>,
 }
 
 /// When a view counts as ready.
@@ -266,7 +272,8 @@ impl Default for HttpConfig {
 
 impl Default for OpsConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8081));
+        Self { listen, admin: false, admin_token: None, admin_token_file: None }
     }
 }
 

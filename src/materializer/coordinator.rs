@@ -5,6 +5,7 @@
 
 mod building;
 mod group;
+mod requests;
 mod steering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,6 +215,7 @@ impl Coordinator {
         }
         self.compare_positions();
         self.finish_builds()?;
+        self.mind_requests()?;
         self.mind_the_group()?;
         Ok(true)
     }

@@ -6,7 +6,7 @@ use super::View;
 use super::condition::{self, State};
 use crate::partitioner::Partitioner;
 use crate::position::{Partition, Position};
-use crate::progress::{Event, PartitionProgress, Trouble};
+use crate::progress::{Event, OperationId, PartitionProgress, Progress, Trouble};
 use crate::resume::BuildReason;
 use crate::store::{Slot, SlotTable};
 use crate::time::Millis;
@@ -55,6 +55,8 @@ pub struct ViewStatus {
 /// A rebuild of some partitions.
 #[derive(Debug, Clone, Serialize)]
 pub struct RebuildStatus {
+    /// Name of the operation, where it was asked for.
+    pub id: Option<OperationId>,
     /// Partitions being rebuilt.
     pub partitions: Vec<Partition>,
     /// Why the first of them is rebuilt.
@@ -139,7 +141,7 @@ pub(super) fn of(view: &View) -> ViewStatus {
         lag: condition.lag,
         staleness_s: condition.staleness(),
         partitioners: table.pairs().map(|(pair, _)| (pair.partitioner, pair.partitions)).collect(),
-        rebuild: rebuild(&table),
+        rebuild: rebuild(&table, progress),
         partitions,
         events: progress.events(),
     }
@@ -155,10 +157,11 @@ pub(super) fn restored(view: &View) -> f64 {
     };
     #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
     let count = wanted.len().max(1) as f64;
-    wanted.keys().map(share).sum::<f64>() / count
+    // A sum of nothing would be -0.0.
+    wanted.keys().map(share).fold(0.0, |sum, share| sum + share) / count
 }
 
-fn rebuild(table: &SlotTable) -> Option<RebuildStatus> {
+fn rebuild(table: &SlotTable, progress: &Progress) -> Option<RebuildStatus> {
     let running: Vec<_> =
         table.building().values().filter(|slot| table.serving().contains_key(&slot.partition())).collect();
     let first = running.first()?;
@@ -167,6 +170,7 @@ fn rebuild(table: &SlotTable) -> Option<RebuildStatus> {
     #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
     let count = running.len() as f64;
     Some(RebuildStatus {
+        id: progress.rebuilds().running().map(|operation| operation.id),
         partitions: running.iter().map(|slot| slot.partition()).collect(),
         reason: first.build().reason,
         progress: share / count,
@@ -217,7 +221,7 @@ fn restore(slot: &Slot, known: &PartitionProgress) -> RestoreStatus {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share is an estimate")]
-fn passed(slot: &Slot) -> f64 {
+pub(super) fn passed(slot: &Slot) -> f64 {
     let build = slot.build();
     let all = build.low.lag(build.high) as f64;
     if all > 0.0 { 1.0 - slot.position().lag(build.high) as f64 / all } else { 1.0 }

@@ -1,0 +1,31 @@
+//! Builds somebody asked for: written to the store, where steering finds them, and followed to their end.
+
+use super::Coordinator;
+use crate::resume::BuildReason;
+use crate::store::RowEdit;
+
+impl Coordinator {
+    /// Takes the next rebuild that was asked for, and notices the end of the running one.
+    pub(super) fn mind_requests(&self) -> anyhow::Result<()> {
+        let progress = self.view.progress();
+        if let Some(asked) = progress.rebuilds().waiting() {
+            let edit = RowEdit::Request(BuildReason::Requested);
+            self.decide_rows(asked.partitions.iter().map(|partition| (*partition, edit)).collect())?;
+            // Order matters: what is followed is in the store, so it goes on after a restart.
+            progress.rebuilds().set_stored();
+            let (operation, partitions) = (asked.id, &asked.partitions);
+            progress.record_event("rebuild-requested", None, format!("operation {operation}: {partitions:?}"));
+            tracing::info!(view = %self.view.name(), %operation, ?partitions, "rebuild requested");
+        }
+        let table = self.view.store().table();
+        let is_done = |partition| {
+            table.row(partition).requested.is_none() && !table.building().contains_key(&partition)
+        };
+        if let Some(ended) = progress.rebuilds().settle(is_done) {
+            let (operation, partitions) = (ended.id, &ended.partitions);
+            progress.record_event("rebuild-done", None, format!("operation {operation}: {partitions:?}"));
+            tracing::info!(view = %self.view.name(), %operation, ?partitions, "rebuild done");
+        }
+        Ok(())
+    }
+}
