@@ -85,7 +85,10 @@ impl<'a> Validation<'a> {
             let key = if ops.admin_token_file.is_some() { "ops.admin_token_file" } else { "ops.admin_token" };
             self.check(key, text::token(token.expose()));
         }
-        if ops.admin && ops.admin_token.is_none() && !self.concern(&["ops.admin_token", "ops.admin_token_file"]) {
+        if ops.admin
+            && ops.admin_token.is_none()
+            && !self.concern(&["ops.admin_token", "ops.admin_token_file"])
+        {
             self.check("ops.admin", listen::admin_only_from_here(ops.listen));
         }
     }
