@@ -17,7 +17,7 @@ pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus};
 use crate::config::sections::ViewConfig;
 use crate::config::view_name::ViewName;
 use crate::position::{Partition, Position};
-use crate::progress::{OperationId, Progress};
+use crate::progress::{OperationId, Progress, TroubleCode};
 use crate::store::{self, Entry, SlotTable, Store};
 use crate::topic_id::TopicTag;
 
@@ -166,6 +166,23 @@ impl View {
     #[must_use]
     pub fn status(&self) -> ViewStatus {
         status::of(self)
+    }
+
+    /// Takes notice of damage that a read met; returns whether it is news.
+    ///
+    /// What is told of a slot that answers no more is passed over.
+    pub fn note_damage(&self, error: &store::Error) -> bool {
+        let store::Error::Corrupt { detail, slot: Some(number) } = error else { return true };
+        let table = self.store.table();
+        let Some(slot) = table.serving().values().find(|slot| slot.number() == *number) else { return false };
+        let partition = slot.partition();
+        if !self.progress.want(partition).set_damage(detail.clone()) {
+            return false;
+        }
+        let code = TroubleCode::StorageCorruption.as_str();
+        self.progress.record_event(code, Some(partition), detail.clone());
+        tracing::error!(view = %self.name, partition, code, detail, "the store is damaged");
+        true
     }
 
     /// Asks for fresh states of `partitions`, or of all; what is served goes on being served meanwhile.

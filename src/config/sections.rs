@@ -171,6 +171,19 @@ pub struct StoreConfig {
     pub background_jobs: u32,
     /// Damaged stores that are kept, moved aside as `corrupt-<time>`.
     pub corrupt_kept: usize,
+    /// What happens when stored bytes turn out to be damaged.
+    pub on_corruption: OnCorruption,
+}
+
+/// What happens when stored bytes turn out to be damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCorruption {
+    /// What is damaged is built again from Kafka.
+    #[default]
+    Rebuild,
+    /// Nothing is built or moved until a person has looked.
+    Halt,
 }
 
 /// How records are gathered into writes. A batch is written when the first of its bounds is reached.
@@ -291,6 +304,7 @@ impl Default for StoreConfig {
             write_buffers: 3,
             background_jobs: 2,
             corrupt_kept: 2,
+            on_corruption: OnCorruption::Rebuild,
         }
     }
 }

@@ -150,6 +150,9 @@ impl WriteLoop {
         if promoted {
             let known = self.progress.want(partition);
             known.set_caught_up();
+            if let Some(over) = known.clear_damage() {
+                self.progress.record_event("damage-repaired", Some(partition), over.detail);
+            }
             let records = known.counted().map_or(0, |(records, _)| records);
             let table = self.store.store().table();
             let reason = table.serving().get(&partition).map_or("", |slot| slot.build().reason.as_str());
@@ -158,6 +161,15 @@ impl WriteLoop {
             tracing::info!(topic, partition, reason, records, "partition restored");
         }
         Ok(promoted)
+    }
+
+    /// Order matters: the process ends after this, and the next one must not open the same store as if whole.
+    fn leave_word(&self, error: &Error) {
+        let Error::Corrupt { detail, .. } = error else { return };
+        if let Err(failed) = self.store.store().mark_damaged(detail) {
+            let topic = &self.store.store().identity().topic;
+            tracing::error!(topic, error = %failed, "cannot mark the store as damaged");
+        }
     }
 
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.
@@ -173,7 +185,10 @@ impl WriteLoop {
                     return Ok(done);
                 }
                 Err(error) if error.is_transient() && !self.stop.is_cancelled() => error,
-                Err(error) => return Err(error).context("writing to the store"),
+                Err(error) => {
+                    self.leave_word(&error);
+                    return Err(error).context("writing to the store");
+                }
             };
             let code = match error {
                 Error::NoSpace { .. } => TroubleCode::DiskFull,

@@ -163,7 +163,9 @@ mod tests {
     fn a_name_is_read_only_in_its_own_spelling() {
         let id = OperationId(Uuid::new_v4());
         assert_eq!(OperationId::parse(&id.to_string()), Some(id));
-        for text in ["", "1", &id.0.to_string(), &id.to_string().to_uppercase().replace(char::is_numeric, "A")] {
+        for text in
+            ["", "1", &id.0.to_string(), &id.to_string().to_uppercase().replace(char::is_numeric, "A")]
+        {
             assert_eq!(OperationId::parse(text), None, "{text}");
         }
     }

@@ -88,6 +88,8 @@ pub struct PartitionStatus {
     pub staleness_s: Option<f64>,
     /// Last time it was known to be current.
     pub caught_up_at: Option<String>,
+    /// From then on a deletion may be missed if nothing is read; none before the topic's settings are known.
+    pub ghost_risk_at: Option<String>,
     /// What went wrong last and is not over.
     pub last_error: Option<String>,
     /// The build that runs; none when none runs.
@@ -119,10 +121,11 @@ pub(super) fn of(view: &View) -> ViewStatus {
     let stored_id = table.serving().values().next().map(|slot| slot.topic_id());
     let trouble = progress.trouble();
     let sizes = view.store().sizes();
+    let kept = progress.tombstones_kept_ms();
     let partitions: Vec<_> = progress
         .partitions()
         .iter()
-        .map(|(partition, known)| partition_status(&table, *partition, known, trouble.as_ref()))
+        .map(|(partition, known)| partition_status(&table, *partition, known, trouble.as_ref(), kept))
         .collect();
     let detail = trouble.map(|trouble| trouble.detail);
     ViewStatus {
@@ -183,11 +186,14 @@ fn partition_status(
     partition: Partition,
     known: &PartitionProgress,
     view_trouble: Option<&Trouble>,
+    tombstones_kept_ms: Option<u64>,
 ) -> PartitionStatus {
     let (state, reason) = condition::partition_state(table, partition, known, view_trouble);
     let building = table.building().get(&partition);
     let slot = table.serving().get(&partition).or(building);
     let caught_up_at = slot.and_then(|slot| slot.caught_up_at());
+    let kept = tombstones_kept_ms.and_then(|kept| i64::try_from(kept).ok());
+    let ghost_risk_at = caught_up_at.zip(kept).map(|(at, kept)| Millis::new(at.get().saturating_add(kept)));
     PartitionStatus {
         partition,
         state,
@@ -198,7 +204,8 @@ fn partition_status(
         lag: condition::lag(slot, known),
         staleness_s: caught_up_at.map(|at| Millis::now().seconds_since(at)),
         caught_up_at: caught_up_at.and_then(Millis::rfc3339),
-        last_error: known.trouble().map(|trouble| trouble.detail),
+        ghost_risk_at: ghost_risk_at.and_then(Millis::rfc3339),
+        last_error: known.trouble().or_else(|| known.damage()).map(|trouble| trouble.detail),
         restore: building.map(|slot| restore(slot, known)),
     }
 }
