@@ -68,8 +68,7 @@ impl<'a> Validation<'a> {
         }
         match text_file::read(path, SECRET_BYTES_MAX) {
             Ok(text) => {
-                let without_newline = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
-                let text = without_newline.unwrap_or(&text);
+                let text = text_file::without_newline(&text);
                 if text.is_empty() {
                     self.wrong(&file_key, format!("{}: the file is empty", path.display()));
                 }
