@@ -11,7 +11,7 @@ use crate::batch::Batch;
 use crate::entry::SlotNumber;
 use crate::position::{Partition, Position};
 use crate::progress::{Progress, TroubleCode};
-use crate::store::{BuildPlan, Error, RowEdit, Writer};
+use crate::store::{BuildPlan, Error, RowEdit, Store, Writer};
 
 /// How often a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -81,7 +81,8 @@ impl WriteLoop {
                 kept = Instant::now();
             }
         }
-        self.store.close().context("closing the store")
+        let store = Arc::clone(self.store.store());
+        self.store.close().inspect_err(|error| leave_word(&store, error)).context("closing the store")
     }
 
     fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
@@ -163,15 +164,6 @@ impl WriteLoop {
         Ok(promoted)
     }
 
-    /// Order matters: the process ends after this, and the next one must not open the same store as if whole.
-    fn leave_word(&self, error: &Error) {
-        let Error::Corrupt { detail, .. } = error else { return };
-        if let Err(failed) = self.store.store().mark_damaged(detail) {
-            let topic = &self.store.store().identity().topic;
-            tracing::error!(topic, error = %failed, "cannot mark the store as damaged");
-        }
-    }
-
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.
     fn retry<T>(&mut self, mut write: impl FnMut(&mut Writer) -> Result<T, Error>) -> anyhow::Result<T> {
         let ours = |code| matches!(code, TroubleCode::DiskFull | TroubleCode::StorageError);
@@ -186,7 +178,7 @@ impl WriteLoop {
                 }
                 Err(error) if error.is_transient() && !self.stop.is_cancelled() => error,
                 Err(error) => {
-                    self.leave_word(&error);
+                    leave_word(self.store.store(), &error);
                     return Err(error).context("writing to the store");
                 }
             };
@@ -202,5 +194,15 @@ impl WriteLoop {
             }
             std::thread::sleep(RETRY);
         }
+    }
+}
+
+/// Order matters: the process ends after this, and the next one must not open the same store as if whole.
+fn leave_word(store: &Store, error: &Error) {
+    let Error::Corrupt { detail, .. } = error else { return };
+    let topic = &store.identity().topic;
+    tracing::error!(topic, detail, "the store is damaged, the next start replaces it");
+    if let Err(error) = store.mark_damaged(detail) {
+        tracing::error!(topic, %error, "cannot mark the store as damaged");
     }
 }

@@ -8,6 +8,9 @@ use crate::config::sections::OnCorruption;
 
 const RECORDS: i64 = 400;
 
+/// Does something to the directory of a store.
+type Harm = fn(&Path);
+
 /// A store in which record `n` is the only one of key `n`; closed in order, or left as a killed process would.
 fn filled(dir: &Path, closed: bool) {
     let Opened { store, mut writer, .. } = Store::open(dir, TOPIC, &resources(), 2).unwrap();
@@ -31,9 +34,9 @@ fn files(dir: &Path, is_it: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     files
 }
 
-fn flip(path: &Path, at: usize) {
+fn flip(path: &Path, at: u64) {
     let mut bytes = fs::read(path).unwrap();
-    bytes[at] ^= 0xff;
+    bytes[usize::try_from(at).unwrap()] ^= 0xff;
     fs::write(path, bytes).unwrap();
 }
 
@@ -53,7 +56,7 @@ fn assert_quarantined(dir: &Path, what: &str) {
 
 #[test]
 fn a_damaged_file_of_the_database_has_the_store_moved_aside() {
-    let cases: [(&str, fn(&Path)); 7] = [
+    let cases: [(&str, Harm); 7] = [
         ("MANIFEST cut to a third, which opens empty", |dir| {
             let manifest = &files(dir, |name| name.starts_with("MANIFEST"))[0];
             truncate(manifest, fs::metadata(manifest).unwrap().len() / 3);
@@ -61,7 +64,7 @@ fn a_damaged_file_of_the_database_has_the_store_moved_aside() {
         ("CURRENT emptied", |dir| fs::write(dir.join("db/CURRENT"), "").unwrap()),
         ("CURRENT dangling", |dir| fs::write(dir.join("db/CURRENT"), "MANIFEST-999999\n").unwrap()),
         ("a data file deleted", |dir| {
-            fs::remove_file(&files(dir, |name| name.ends_with(".sst"))[0]).unwrap()
+            fs::remove_file(&files(dir, |name| name.ends_with(".sst"))[0]).unwrap();
         }),
         ("IDENTITY garbled", |dir| fs::write(dir.join("IDENTITY"), b"\0\xff{").unwrap()),
         ("IDENTITY emptied", |dir| fs::write(dir.join("IDENTITY"), "").unwrap()),
@@ -92,7 +95,7 @@ fn a_flipped_block_is_an_error_that_names_its_slot_and_never_a_miss() {
     let dir = TempDir::new().unwrap();
     filled(dir.path(), true);
     let biggest = &files(dir.path(), |name| name.ends_with(".sst"))[0];
-    flip(biggest, fs::metadata(biggest).unwrap().len() as usize / 2);
+    flip(biggest, fs::metadata(biggest).unwrap().len() / 2);
     let Opened { store, quarantined, .. } = Store::open(dir.path(), TOPIC, &resources(), 2).unwrap();
     assert!(quarantined.is_none());
     let mut damaged = 0;
@@ -118,9 +121,9 @@ fn a_torn_or_flipped_log_tail_takes_the_position_back_with_the_data() {
         let length = fs::metadata(log).unwrap().len();
         let at = fastrand::u64(length / 2..length);
         if round % 2 == 0 {
-            truncate(log, at)
+            truncate(log, at);
         } else {
-            flip(log, usize::try_from(at).unwrap())
+            flip(log, at);
         }
         let Opened { store, quarantined, .. } = Store::open(dir.path(), TOPIC, &resources(), 2).unwrap();
         assert!(quarantined.is_none(), "{quarantined:?}");
