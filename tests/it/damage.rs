@@ -110,3 +110,29 @@ fn a_truncated_manifest_has_the_store_moved_aside_and_restored() {
     assert!(names.iter().any(|name| name.starts_with("corrupt-")), "{names:?}");
     assert!(app.status("users")["events"].to_string().contains("store-quarantined"));
 }
+
+#[test]
+fn damage_that_a_compaction_meets_ends_the_process_once_and_not_for_ever() {
+    let topic = filled(TestKafka::shared());
+    let app = TestApp::builder(topic.kafka()).view("users", &topic).set("store.write_buffer", "1MiB");
+    let mut app = app.start().restored();
+    assert_eq!(app.terminate().code, Some(0));
+    flip_the_middle_of_the_biggest_data_file(&app);
+    app.start_again();
+    app.wait_until_restored();
+
+    let marked = within(DEADLINE, Duration::from_millis(50), || {
+        // Enough for several flushes, and so for a compaction with the damaged file in it.
+        let noise = || std::iter::repeat_with(|| fastrand::u8(..)).take(1000).collect::<Vec<_>>();
+        topic.write_all((0..KEYS).map(|number| Record::put(format!("u{number}"), noise())));
+        app.data_dir().join("users/DAMAGED").exists().then_some(())
+    });
+    assert!(marked.is_some(), "no damage was met\n{}", app.log());
+    assert_eq!(app.terminate().code, Some(1));
+    app.start_again();
+    app.wait_until_restored();
+
+    app.assert_view_equals("users", &topic.fold());
+    assert!(!app.data_dir().join("users/DAMAGED").exists());
+    assert!(app.status("users")["events"].to_string().contains("store-quarantined"));
+}
