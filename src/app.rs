@@ -57,7 +57,7 @@ impl App {
         let state = AppState::new(Arc::clone(&views), resources, Arc::clone(&health), &config.http);
         let limits = |listener| Limits::of(&config.http, state.connections(listener));
         let data = http::data_router(&state, page(Arc::clone(&views)));
-        let ops = http::ops_router(&state);
+        let ops = http::ops_router(&state, &config.ops);
         let (stop, grace) = (supervisor.stop(), config.shutdown.grace);
         let serve = |name: &str, listener, router, limits: Limits| {
             let (stop, drain) = (stop.clone(), grace / DRAIN_SHARE);

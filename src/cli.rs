@@ -12,6 +12,7 @@ mod help;
 mod key;
 mod output;
 mod problem;
+mod rebuild;
 mod restoration;
 mod restore_bar;
 mod serve;
@@ -51,6 +52,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Demo(options) => demo::run(options.into()).map(|()| Exit::Success),
         Command::Get(get) => get::run(&get, &settings),
         Command::Status(status) => status::run(&status, &settings),
+        Command::Rebuild(rebuild) => rebuild::run(&rebuild, &settings),
         Command::Config(command) => show_config(command, &settings),
         Command::Healthcheck(healthcheck) => healthcheck::run(&healthcheck, &settings),
         Command::Completions { shell } => completions::run(shell).map(|()| Exit::Success),

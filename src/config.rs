@@ -26,7 +26,7 @@ pub mod secret;
 pub mod sections;
 mod shape;
 mod suggest;
-mod text_file;
+pub mod text_file;
 mod units;
 mod validate;
 pub mod view_name;

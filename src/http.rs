@@ -3,6 +3,7 @@
 //! Handlers are pure in (request, view). An error is a [`Problem`]; [`Code`] is the one table of what can go
 //! wrong and of the statuses it is told with. Keys and values never appear in an error, a log line or a label.
 
+mod admin;
 mod ask;
 mod code;
 mod condition;
@@ -11,6 +12,7 @@ mod document;
 mod entry_document;
 mod exposition;
 mod fallback;
+mod guard;
 mod header_text;
 mod key;
 mod lookup;
@@ -27,6 +29,8 @@ mod state;
 
 use axum::Router;
 use axum::routing::get;
+
+use crate::config::sections::OpsConfig;
 
 pub use code::Code;
 pub use problem::Problem;
@@ -49,15 +53,15 @@ pub fn data_router(state: &AppState, page: Router) -> Router {
     finish(routes.merge(page), state)
 }
 
-/// Makes the router of the ops listener.
-pub fn ops_router(state: &AppState) -> Router {
+/// Makes the router of the ops listener; `config` says whether rebuilds can be asked for there.
+pub fn ops_router(state: &AppState, config: &OpsConfig) -> Router {
     let routes = Router::new()
         .route("/livez", get(ops::livez))
         .route("/readyz", get(ops::readyz))
         .route("/startupz", get(ops::startupz))
         .route("/metrics", get(ops::metrics))
         .with_state(state.clone());
-    finish(routes, state)
+    finish(routes.merge(admin::router(state, config)), state)
 }
 
 /// Order matters: the layer goes around everything there is by then, the fallbacks included.

@@ -1,8 +1,12 @@
 //! What the write side of a view knows beyond its store; the read side and the probes look at it.
 
+mod rebuilds;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
@@ -24,6 +28,9 @@ pub struct Progress {
     topic: RwLock<Option<TopicFacts>>,
     trouble: Mutex<Option<Trouble>>,
     events: Mutex<VecDeque<Event>>,
+    rebuilds: Rebuilds,
+    /// How long the topic keeps tombstones, in milliseconds; zero before that is known.
+    tombstones_kept: AtomicU64,
     metrics: WriteMetrics,
 }
 
@@ -39,6 +46,8 @@ pub struct PartitionProgress {
     records: AtomicU64,
     started_at: AtomicI64,
     trouble: Mutex<Option<Trouble>>,
+    /// Apart from other trouble: it ends with a fresh slot, not when something can be read again.
+    damage: Mutex<Option<Trouble>>,
 }
 
 /// What the cluster says of the topic.
@@ -87,6 +96,8 @@ pub enum TroubleCode {
     Undeliverable,
     /// There is something to read and nothing arrives.
     NoProgress,
+    /// Stored bytes are damaged.
+    StorageCorruption,
 }
 
 /// Something that happened to a view.
@@ -116,6 +127,7 @@ impl TroubleCode {
             Self::OutOfRange => "out-of-range",
             Self::Undeliverable => "undeliverable",
             Self::NoProgress => "no-progress",
+            Self::StorageCorruption => "storage-corruption",
         }
     }
 }
@@ -184,6 +196,23 @@ impl Progress {
         events.push_back(Event { at, kind, partition, detail });
     }
 
+    /// Returns how long the topic keeps tombstones; none before that is known.
+    #[must_use]
+    pub fn tombstones_kept_ms(&self) -> Option<u64> {
+        Some(self.tombstones_kept.load(Ordering::Relaxed)).filter(|kept| *kept > 0)
+    }
+
+    /// Takes notice of how long the topic keeps tombstones.
+    pub fn set_tombstones_kept_ms(&self, kept: u64) {
+        self.tombstones_kept.store(kept, Ordering::Relaxed);
+    }
+
+    /// Returns the rebuilds that were asked for.
+    #[must_use]
+    pub fn rebuilds(&self) -> &Rebuilds {
+        &self.rebuilds
+    }
+
     /// Returns the counters of the write side.
     #[must_use]
     pub fn metrics(&self) -> &WriteMetrics {
@@ -250,6 +279,22 @@ impl PartitionProgress {
     /// Records trouble of the partition; returns whether it is another kind than before.
     pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
         set(&self.trouble, code, detail)
+    }
+
+    /// Returns what is wrong with the stored bytes of the slot that answers.
+    #[must_use]
+    pub fn damage(&self) -> Option<Trouble> {
+        self.damage.lock().clone()
+    }
+
+    /// Records damage to the slot that answers; returns whether it is news.
+    pub fn set_damage(&self, detail: String) -> bool {
+        set(&self.damage, TroubleCode::StorageCorruption, detail)
+    }
+
+    /// Takes notice that a fresh slot answers; returns what was wrong with the one before.
+    pub fn clear_damage(&self) -> Option<Trouble> {
+        clear(&self.damage, |_| true)
     }
 
     /// Ends the trouble of the partition; returns what it was.

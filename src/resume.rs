@@ -32,6 +32,8 @@ pub enum BuildReason {
     OperatorReset,
     /// Asked for through the admin interface or the command line.
     Requested,
+    /// Stored bytes of the slot that answers are damaged.
+    StoreDamaged,
 }
 
 /// What is stored of a slot.
@@ -93,6 +95,7 @@ impl BuildReason {
             Self::TombstonesExpired => "tombstones-expired",
             Self::OperatorReset => "operator-reset",
             Self::Requested => "requested",
+            Self::StoreDamaged => "store-damaged",
         }
     }
 

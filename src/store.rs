@@ -3,6 +3,7 @@
 //! One column family, so that data and position can never part. The writer is the only one to write; readers
 //! take the slot table once and answer from it.
 
+mod damage;
 mod error;
 mod identity;
 mod meta;
@@ -121,12 +122,22 @@ impl Store {
         let position = slot.position();
         let mut storage_key = Vec::with_capacity(KEY_PREFIX_BYTES + key.len());
         entry::push_key(&mut storage_key, slot.number(), key);
-        let Some(pinned) = READ.with(|options| self.db.get_pinned_opt(&storage_key, options))? else {
+        let damaged = |error: Error| error.in_slot(slot.number());
+        let read = READ.with(|options| self.db.get_pinned_opt(&storage_key, options));
+        let Some(pinned) = read.map_err(|error| damaged(error.into()))? else {
             return Ok(None);
         };
-        let header = EntryHeader::parse(&pinned).map_err(Error::corrupt)?;
+        let header = EntryHeader::parse(&pinned).map_err(|error| damaged(Error::corrupt(error)))?;
         let stored = Bytes::copy_from_slice(&pinned);
         Ok(Some(Entry { header, slot: Arc::clone(slot), position, stored }))
+    }
+
+    /// Has the next start move this store aside and restore it; for damage the write side meets.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::NoSpace`] when that cannot be written down.
+    pub fn mark_damaged(&self, detail: &str) -> Result<()> {
+        damage::write(&self.dir, detail)
     }
 
     /// Returns sizes as RocksDB estimates them; zero where it cannot tell.
@@ -154,7 +165,8 @@ impl Entry {
     /// # Errors
     /// [`Error::Corrupt`] when they are cut off.
     pub fn headers(&self) -> Result<Vec<Header<'_>>> {
-        self.header.headers(&self.stored).map_err(Error::corrupt)
+        let damaged = |error| Error::corrupt(error).in_slot(self.slot.number());
+        self.header.headers(&self.stored).map_err(damaged)
     }
 
     fn rank(&self) -> (crate::time::Millis, crate::position::Offset, Partition) {

@@ -1,21 +1,23 @@
 //! One view as the read side sees it: look-ups, condition, status.
 
 mod condition;
+mod operation;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 pub use condition::{Condition, NotReady, State};
+pub use operation::{NotBegun, OperationState, OperationStatus};
 pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus};
 
 use crate::config::sections::ViewConfig;
 use crate::config::view_name::ViewName;
 use crate::position::{Partition, Position};
-use crate::progress::Progress;
+use crate::progress::{OperationId, Progress, TroubleCode};
 use crate::store::{self, Entry, SlotTable, Store};
 use crate::topic_id::TopicTag;
 
@@ -164,6 +166,37 @@ impl View {
     #[must_use]
     pub fn status(&self) -> ViewStatus {
         status::of(self)
+    }
+
+    /// Takes notice of damage that a read met; returns whether it is news.
+    ///
+    /// What is told of a slot that answers no more is passed over.
+    pub fn note_damage(&self, error: &store::Error) -> bool {
+        let store::Error::Corrupt { detail, slot: Some(number) } = error else { return true };
+        let table = self.store.table();
+        let Some(slot) = table.serving().values().find(|slot| slot.number() == *number) else { return false };
+        let partition = slot.partition();
+        if !self.progress.want(partition).set_damage(detail.clone()) {
+            return false;
+        }
+        let code = TroubleCode::StorageCorruption.as_str();
+        self.progress.record_event(code, Some(partition), detail.clone());
+        tracing::error!(view = %self.name, partition, code, detail, "the store is damaged");
+        true
+    }
+
+    /// Asks for fresh states of `partitions`, or of all; what is served goes on being served meanwhile.
+    ///
+    /// # Errors
+    /// [`NotBegun`] with what stands in the way.
+    pub fn rebuild(&self, partitions: Option<BTreeSet<Partition>>) -> Result<OperationId, NotBegun> {
+        operation::rebuild(self, partitions)
+    }
+
+    /// Returns how far a rebuild is that was asked for.
+    #[must_use]
+    pub fn operation(&self, id: OperationId) -> Option<OperationStatus> {
+        operation::status(self, id)
     }
 
     /// Every wanted partition is served, and there is at least one.

@@ -50,6 +50,9 @@ pub enum Command {
     /// Shows how far the views of a running service are
     #[command(after_help = help::STATUS)]
     Status(StatusArguments),
+    /// Builds a view again from its topic, while the old state answers
+    #[command(after_help = help::REBUILD)]
+    Rebuild(RebuildArguments),
     /// Checks, prints or describes the configuration; connects to nothing
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -107,6 +110,25 @@ pub struct StatusArguments {
     /// Form of the output
     #[arg(short, long, value_enum, default_value_t = StatusOutput::Table)]
     pub output: StatusOutput,
+}
+
+/// `statusquo rebuild`
+#[derive(Debug, Args)]
+pub struct RebuildArguments {
+    /// Name of the view
+    pub view: ViewName,
+    /// A partition to rebuild; repeatable. Without it all of them
+    #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    pub partitions: Vec<i32>,
+    /// Waits until the fresh state answers
+    #[arg(long)]
+    pub wait: bool,
+    /// Address of the ops listener; without it `ops.listen` of the configuration
+    #[arg(long = "ops-url", value_name = "URL", env = "STATUSQUO_OPS_URL")]
+    pub url: Option<String>,
+    /// File with the admin token; without it that of the configuration, if the address comes from there too
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 /// Which service to ask.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
-use reqwest::{ClientBuilder, StatusCode, Url, redirect};
+use reqwest::{ClientBuilder, RequestBuilder, StatusCode, Url, redirect};
+use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
 use super::exit::{Exit, Failure};
+use crate::config::Secret;
 
 /// Bound on one request; a service that works answers in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +61,31 @@ impl Client {
 
     /// Asks for `path`, which starts with a slash and may have a query.
     pub(super) fn get(&self, path: &str) -> Result<Answer, Failure> {
-        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        self.send(self.http.get(self.url(path)))
+    }
+
+    /// Asks for `path` with a token, if there is one.
+    pub(super) fn get_as(&self, path: &str, token: Option<&Secret>) -> Result<Answer, Failure> {
+        self.send(with_token(self.http.get(self.url(path)), token))
+    }
+
+    /// Posts a JSON document to `path` with a token, if there is one.
+    pub(super) fn post_as(
+        &self,
+        path: &str,
+        token: Option<&Secret>,
+        document: &impl Serialize,
+    ) -> Result<Answer, Failure> {
+        self.send(with_token(self.http.post(self.url(path)).json(document), token))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base.as_str().trim_end_matches('/'))
+    }
+
+    fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
         let exchange = async {
-            let response = self.http.get(url).send().await?;
+            let response = request.send().await?;
             let (status, headers) = (response.status(), response.headers().clone());
             Ok(Answer { status, headers, body: response.bytes().await? })
         };
@@ -79,6 +103,13 @@ impl Client {
             format!("{base} does not speak HTTP as expected: {}", innermost(error))
         };
         Failure::new(Exit::Temporary, text)
+    }
+}
+
+fn with_token(request: RequestBuilder, token: Option<&Secret>) -> RequestBuilder {
+    match token {
+        Some(token) => request.bearer_auth(token.expose()),
+        None => request,
     }
 }
 

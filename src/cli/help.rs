@@ -18,7 +18,7 @@ Environment variables:
   STATUSQUO__HTTP__LISTEN=...   sets the key http.listen; two underscores stand for a dot
   STATUSQUO_CONFIG=FILE         as --config
   STATUSQUO_URL=URL             as --url of `get` and `status`
-  STATUSQUO_OPS_URL=URL         as --url of `healthcheck`
+  STATUSQUO_OPS_URL=URL         as --url of `healthcheck`, --ops-url of `rebuild`
 
 Exit codes:
   0   done                       3   the key has no value
@@ -67,6 +67,17 @@ Examples:
 
 State is one of live, rebuilding, stale, source-lost, restoring, stuck. LAG counts records; STALENESS is the
 time for which the view is not known to be current. KEYS and the time left are estimates.";
+
+pub(super) const REBUILD: &str = "\
+The service must have ops.admin = true. Look-ups are answered out of the old state until the new one has caught up.
+
+Examples:
+  statusquo rebuild users
+  statusquo rebuild users --partition 3 --partition 5 --wait
+  statusquo rebuild users --ops-url http://10.0.0.7:8081 --token-file admin-token
+
+Without --wait it prints where the rebuild can be followed. Ctrl-C ends the waiting, not the rebuild.
+Exit codes: 75 not now (a rebuild runs already, or nobody answers), 1 anything else.";
 
 pub(super) const HEALTHCHECK: &str = "\
 Without --ready it asks /livez: alive means the process and its threads work, even while Kafka is away or a view

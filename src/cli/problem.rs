@@ -22,7 +22,7 @@ pub(super) fn check(answer: Answer) -> Result<Answer, Failure> {
     let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
     let exit = match (answer.status.as_u16(), problem.code.as_str()) {
         (404, "key-not-found") => Exit::NotFound,
-        (429 | 502 | 503 | 504, _) => Exit::Temporary,
+        (429 | 502 | 503 | 504, _) | (409, "rebuild-running") => Exit::Temporary,
         _ => Exit::Failed,
     };
     let says: Vec<&str> = [problem.title.as_str(), problem.detail.as_str()]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::args::Settings;
 use super::exit::{Exit, Failure};
 use crate::config::sections::Config;
-use crate::config::{self, Problems};
+use crate::config::{self, Problems, Secret};
 
 /// Returns the address of the data listener: the one that was given, or the one of the configuration.
 pub(super) fn data(url: Option<&str>, settings: &Settings) -> anyhow::Result<String> {
@@ -15,6 +15,15 @@ pub(super) fn data(url: Option<&str>, settings: &Settings) -> anyhow::Result<Str
 /// Returns the address of the ops listener: the one that was given, or the one of the configuration.
 pub(super) fn ops(url: Option<&str>, settings: &Settings) -> anyhow::Result<String> {
     choose(url, settings, |config| ("ops.listen", config.ops.listen))
+}
+
+/// Returns the address of the ops listener, and the token of the configuration where that was asked.
+pub(super) fn admin(url: Option<&str>, settings: &Settings) -> anyhow::Result<(String, Option<Secret>)> {
+    if url.is_some_and(|url| !url.is_empty()) {
+        return Ok((ops(url, settings)?, None));
+    }
+    let token = load(settings, config::environment())?.ops.admin_token;
+    Ok((ops(url, settings)?, token))
 }
 
 fn choose(

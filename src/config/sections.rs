@@ -27,7 +27,7 @@ pub struct Config {
     /// The data listener.
     #[serde(default)]
     pub http: HttpConfig,
-    /// The ops listener: probes and metrics.
+    /// The ops listener: probes, metrics and the admin interface.
     #[serde(default)]
     pub ops: OpsConfig,
     /// When a view counts as ready.
@@ -132,9 +132,15 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OpsConfig {
-    /// Address of the ops listener: probes and metrics.
+    /// Address of the ops listener: probes, metrics and the admin interface.
     #[schemars(with = "units::Address")]
     pub listen: SocketAddr,
+    /// Whether rebuilds can be asked for there.
+    pub admin: bool,
+    /// Token a request for a rebuild must carry; needed where other machines reach the listener.
+    pub admin_token: Option<Secret>,
+    /// File that holds the token (one trailing newline is dropped).
+    pub admin_token_file: Option<PathBuf>,
 }
 
 /// When a view counts as ready.
@@ -165,6 +171,19 @@ pub struct StoreConfig {
     pub background_jobs: u32,
     /// Damaged stores that are kept, moved aside as `corrupt-<time>`.
     pub corrupt_kept: usize,
+    /// What happens when stored bytes turn out to be damaged.
+    pub on_corruption: OnCorruption,
+}
+
+/// What happens when stored bytes turn out to be damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCorruption {
+    /// What is damaged is built again from Kafka.
+    #[default]
+    Rebuild,
+    /// Nothing is built or moved until a person has looked.
+    Halt,
 }
 
 /// How records are gathered into writes. A batch is written when the first of its bounds is reached.
@@ -266,7 +285,8 @@ impl Default for HttpConfig {
 
 impl Default for OpsConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8081));
+        Self { listen, admin: false, admin_token: None, admin_token_file: None }
     }
 }
 
@@ -284,6 +304,7 @@ impl Default for StoreConfig {
             write_buffers: 3,
             background_jobs: 2,
             corrupt_kept: 2,
+            on_corruption: OnCorruption::Rebuild,
         }
     }
 }

@@ -3,15 +3,17 @@
 mod listen;
 mod text;
 
+use std::path::Path;
+
 use super::merge::Sources;
 use super::problem::Problems;
 use super::properties;
 use super::secret::Secret;
-use super::sections::{Config, KafkaConfig};
+use super::sections::{Config, KafkaConfig, OpsConfig};
 use super::text_file;
 
 /// Longer than any token; keeps out a file given by mistake.
-const PASSWORD_BYTES_MAX: u64 = 64 * 1024;
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Collects the problems of a typed configuration.
 pub(super) struct Validation<'a> {
@@ -24,14 +26,16 @@ impl<'a> Validation<'a> {
         Self { sources, problems }
     }
 
-    /// Checks the configuration and reads the file with the password into it.
+    /// Checks the configuration and reads the files with secrets into it.
     pub(super) fn run(mut self, config: &mut Config) {
         if config.data_dir.as_os_str().is_empty() {
             self.wrong("data_dir", "must not be empty");
         }
         self.kafka(&config.kafka);
-        self.password(&mut config.kafka);
+        let kafka = &mut config.kafka;
+        self.secret("kafka.sasl_password", &mut kafka.sasl_password, kafka.sasl_password_file.as_deref());
         self.listeners(config);
+        self.admin(&mut config.ops);
         self.check("log.level", text::log_filter(&config.log.level));
         for (name, view) in &config.views {
             self.check(&format!("views.{name}.topic"), text::topic(&view.topic));
@@ -51,28 +55,40 @@ impl<'a> Validation<'a> {
         }
     }
 
-    fn password(&mut self, kafka: &mut KafkaConfig) {
-        if kafka.sasl_password.as_ref().is_some_and(|password| password.expose().is_empty()) {
-            self.wrong("kafka.sasl_password", "must not be empty");
+    /// Checks a secret that can be given as it is or in a file, and reads it from there.
+    fn secret(&mut self, key: &str, secret: &mut Option<Secret>, file: Option<&Path>) {
+        let file_key = format!("{key}_file");
+        if secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+            self.wrong(key, "must not be empty");
         }
-        let Some(path) = &kafka.sasl_password_file else { return };
-        if kafka.sasl_password.is_some() {
-            self.wrong(
-                "kafka.sasl_password_file",
-                "and `kafka.sasl_password` are both set: keep one of the two",
-            );
+        let Some(path) = file else { return };
+        if secret.is_some() {
+            self.wrong(&file_key, format!("and `{key}` are both set: keep one of the two"));
             return;
         }
-        match text_file::read(path, PASSWORD_BYTES_MAX) {
+        match text_file::read(path, SECRET_BYTES_MAX) {
             Ok(text) => {
-                let without_newline = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n'));
-                let password = without_newline.unwrap_or(&text);
-                if password.is_empty() {
-                    self.wrong("kafka.sasl_password_file", format!("{}: the file is empty", path.display()));
+                let text = text_file::without_newline(&text);
+                if text.is_empty() {
+                    self.wrong(&file_key, format!("{}: the file is empty", path.display()));
                 }
-                kafka.sasl_password = Some(Secret::from(password.to_owned()));
+                *secret = Some(Secret::from(text.to_owned()));
             }
-            Err(what) => self.wrong("kafka.sasl_password_file", format!("{}: {what}", path.display())),
+            Err(what) => self.wrong(&file_key, format!("{}: {what}", path.display())),
+        }
+    }
+
+    fn admin(&mut self, ops: &mut OpsConfig) {
+        self.secret("ops.admin_token", &mut ops.admin_token, ops.admin_token_file.as_deref());
+        if let Some(token) = &ops.admin_token {
+            let key = if ops.admin_token_file.is_some() { "ops.admin_token_file" } else { "ops.admin_token" };
+            self.check(key, text::token(token.expose()));
+        }
+        if ops.admin
+            && ops.admin_token.is_none()
+            && !self.concern(&["ops.admin_token", "ops.admin_token_file"])
+        {
+            self.check("ops.admin", listen::admin_only_from_here(ops.listen));
         }
     }
 

@@ -15,6 +15,9 @@ use crate::config::sections::ViewConfig;
 /// Segments of `/v1/views/{view}/keys/{key}`, counted from the empty one before the first slash.
 const VIEW_SEGMENT: usize = 3;
 const KEY_SEGMENT: usize = 5;
+/// Segments of `/admin/v1/views/{view}/rebuild` and `/admin/v1/operations/{id}`.
+const ADMIN_VIEW_SEGMENT: usize = 4;
+const OPERATION_SEGMENT: usize = 4;
 
 /// What a look-up asks for.
 #[derive(Debug)]
@@ -67,7 +70,21 @@ impl<'a> Ask<'a> {
 
 /// Returns the view that a path below `/v1/views/` names; empty when that is no text.
 pub(super) fn view_name(uri: &Uri) -> Cow<'_, str> {
-    match percent::of_path(segment(uri, VIEW_SEGMENT)) {
+    text(segment(uri, VIEW_SEGMENT))
+}
+
+/// Returns the view that a path below `/admin/v1/views/` names; empty when that is no text.
+pub(super) fn admin_view_name(uri: &Uri) -> Cow<'_, str> {
+    text(segment(uri, ADMIN_VIEW_SEGMENT))
+}
+
+/// Returns the operation that a path below `/admin/v1/operations/` names, as it stands there.
+pub(super) fn operation(uri: &Uri) -> &str {
+    segment(uri, OPERATION_SEGMENT)
+}
+
+fn text(segment: &str) -> Cow<'_, str> {
+    match percent::of_path(segment) {
         Ok(Cow::Borrowed(name)) => std::str::from_utf8(name).unwrap_or_default().into(),
         Ok(Cow::Owned(name)) => String::from_utf8(name).unwrap_or_default().into(),
         Err(BadEscape) => "".into(),

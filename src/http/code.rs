@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 
 /// The client's copy is still the current one.
 pub(super) const NOT_MODIFIED: StatusCode = StatusCode::NOT_MODIFIED;
+/// What was asked for goes on after the answer.
+pub(super) const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 /// A probe that says no.
 pub(super) const PROBE_FAILED: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
@@ -56,6 +58,15 @@ codes! {
     BAD_PARAMETER = "bad-parameter" BAD_REQUEST final "Query parameter refused"
         "A query parameter is unknown, missing, given twice, or has a value that is not known."
         "Compare the query with the parameters the detail names.";
+    BAD_BODY = "bad-body" BAD_REQUEST final "Body cannot be read"
+        "The body of the request is not the JSON this path takes, or names something that is not there."
+        "Compare the body with what the detail asks for.";
+    UNAUTHENTICATED = "unauthenticated" UNAUTHORIZED final "Token needed"
+        "This path is for those who know the admin token."
+        "Send `Authorization: Bearer` and the token in `ops.admin_token` or `ops.admin_token_file`.";
+    FORBIDDEN = "forbidden" FORBIDDEN final "Not allowed"
+        "The request carries another token than the one configured, or comes from a web page."
+        "Send the token in `ops.admin_token` or `ops.admin_token_file`, and not from a browser.";
     KEY_NOT_FOUND = "key-not-found" NOT_FOUND final "No such key"
         "The view has caught up, and at the positions in `View-Position` the topic holds no live record of this key."
         "Nothing. If you have just written the record, ask again a little later.";
@@ -74,15 +85,24 @@ codes! {
     VALUE_NOT_REPRESENTABLE = "value-not-representable" NOT_ACCEPTABLE final "Value has no such representation"
         "The representation is known, but values of this view cannot be shown in it."
         "Use one of those that `available` names; `raw` is always possible.";
+    REBUILD_RUNNING = "rebuild-running" CONFLICT final "A rebuild is running"
+        "The view, or a partition that was named, is being rebuilt already."
+        "Wait until it is done; `Location` leads to it where it was asked for.";
+    CONTENT_TOO_LARGE = "content-too-large" PAYLOAD_TOO_LARGE final "Body too large"
+        "The body of the request is longer than this path takes."
+        "Send less; the detail names the limit.";
     URI_TOO_LONG = "uri-too-long" URI_TOO_LONG final "Key too long for a URL"
         "The key is longer than a URL may carry."
         "Keys of at most 8192 bytes can be asked for by URL.";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type" UNSUPPORTED_MEDIA_TYPE final "Body of another type"
+        "The body is not announced as the type this path takes."
+        "Send `Content-Type: application/json`.";
     STORAGE_ERROR = "storage-error" INTERNAL_SERVER_ERROR retry "Store cannot be read"
         "The store refused the read. This says nothing about the key."
         "Try again; if it lasts, look at the log and the disk of the service.";
     STORAGE_CORRUPTION = "storage-corruption" INTERNAL_SERVER_ERROR final "Store is damaged"
         "What is stored for this key is damaged. This says nothing about the key."
-        "Restart the service: a damaged store is moved aside and restored from Kafka.";
+        "Wait until the partition is rebuilt, which begins by itself unless `store.on_corruption` is `halt`; check the disk.";
     INTERNAL = "internal" INTERNAL_SERVER_ERROR retry "Internal error"
         "The service made a mistake while it handled the request."
         "Report it, with the request id.";

@@ -121,7 +121,13 @@ fn restoring(view: &View) -> Problem {
 }
 
 fn failed(view: &View, error: &store::Error) -> Problem {
-    tracing::error!(view = %view.name(), %error, "look-up failed");
+    // One failure, one line: damage is told when it is found, however many look-ups meet it.
+    let is_damage = matches!(error, store::Error::Corrupt { slot: Some(_), .. });
+    if is_damage {
+        view.note_damage(error);
+    } else {
+        tracing::error!(view = %view.name(), %error, "look-up failed");
+    }
     match error {
         store::Error::Corrupt { .. } => about(view, Code::STORAGE_CORRUPTION, "the stored entry is damaged"),
         _ => about(view, Code::STORAGE_ERROR, "the store refused to read the entry"),

@@ -73,7 +73,16 @@ impl AppState {
 
     /// Returns the view that a path below `/v1/views/` names.
     pub(super) fn view(&self, uri: &Uri) -> Result<&Arc<View>, Problem> {
-        let view = self.0.views.get(&*ask::view_name(uri));
+        self.named(&ask::view_name(uri))
+    }
+
+    /// Returns the view that a path below `/admin/v1/views/` names.
+    pub(super) fn admin_view(&self, uri: &Uri) -> Result<&Arc<View>, Problem> {
+        self.named(&ask::admin_view_name(uri))
+    }
+
+    fn named(&self, name: &str) -> Result<&Arc<View>, Problem> {
+        let view = self.0.views.get(name);
         view.ok_or_else(|| Problem::new(Code::VIEW_NOT_FOUND, "there is no view of that name; see /v1/views"))
     }
 

@@ -5,6 +5,7 @@
 
 mod building;
 mod group;
+mod requests;
 mod steering;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::mirror::Mirror;
 use super::reader::{Command, PartitionFailure};
 use super::writer::Work;
-use crate::config::sections::{Config, RebuildConfig};
+use crate::config::sections::{Config, OnCorruption, RebuildConfig};
 use crate::entry::SlotNumber;
 use crate::kafka::{Cluster, Error, TopicSettings, TopicState};
 use crate::position::{Partition, Position};
@@ -54,6 +55,7 @@ pub(super) struct Rhythm {
     /// None where positions are not mirrored.
     mirror: Option<Duration>,
     rebuild: RebuildConfig,
+    on_corruption: OnCorruption,
 }
 
 /// One of the two readers.
@@ -99,7 +101,8 @@ pub(super) struct Coordinator {
 impl Rhythm {
     pub(super) fn new(config: &Config) -> Self {
         let mirror = config.mirror.enabled.then_some(config.mirror.interval);
-        Self { poll: config.kafka.poll_interval, mirror, rebuild: config.rebuild.clone() }
+        let (poll, on_corruption) = (config.kafka.poll_interval, config.store.on_corruption);
+        Self { poll, mirror, rebuild: config.rebuild.clone(), on_corruption }
     }
 }
 
@@ -182,6 +185,8 @@ impl Coordinator {
             tracing::warn!(view = %self.view.name(), detail, "the topic is not only compacted");
             self.view.progress().record_event("policy-mismatch", None, detail);
         }
+        let kept = settings.tombstones_kept.unwrap_or(self.rhythm.rebuild.tombstones_kept);
+        self.view.progress().set_tombstones_kept_ms(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX));
         (self.settings, self.settings_at) = (settings, Some(Instant::now()));
         Ok(())
     }
@@ -214,6 +219,7 @@ impl Coordinator {
         }
         self.compare_positions();
         self.finish_builds()?;
+        self.mind_requests()?;
         self.mind_the_group()?;
         Ok(true)
     }

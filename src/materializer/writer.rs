@@ -11,7 +11,7 @@ use crate::batch::Batch;
 use crate::entry::SlotNumber;
 use crate::position::{Partition, Position};
 use crate::progress::{Progress, TroubleCode};
-use crate::store::{BuildPlan, Error, RowEdit, Writer};
+use crate::store::{BuildPlan, Error, RowEdit, Store, Writer};
 
 /// How often a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -83,7 +83,8 @@ impl WriteLoop {
                 kept = Instant::now();
             }
         }
-        self.store.close().context("closing the store")
+        let store = Arc::clone(self.store.store());
+        self.store.close().inspect_err(|error| leave_word(&store, error)).context("closing the store")
     }
 
     fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
@@ -157,6 +158,9 @@ impl WriteLoop {
         if promoted {
             let known = self.progress.want(partition);
             known.set_caught_up();
+            if let Some(over) = known.clear_damage() {
+                self.progress.record_event("damage-repaired", Some(partition), over.detail);
+            }
             let records = known.counted().map_or(0, |(records, _)| records);
             let table = self.store.store().table();
             let reason = table.serving().get(&partition).map_or("", |slot| slot.build().reason.as_str());
@@ -180,7 +184,10 @@ impl WriteLoop {
                     return Ok(done);
                 }
                 Err(error) if error.is_transient() && !self.stop.is_cancelled() => error,
-                Err(error) => return Err(error).context("writing to the store"),
+                Err(error) => {
+                    leave_word(self.store.store(), &error);
+                    return Err(error).context("writing to the store");
+                }
             };
             let code = match error {
                 Error::NoSpace { .. } => TroubleCode::DiskFull,
@@ -194,5 +201,15 @@ impl WriteLoop {
             }
             std::thread::sleep(RETRY);
         }
+    }
+}
+
+/// Order matters: the process ends after this, and the next one must not open the same store as if whole.
+fn leave_word(store: &Store, error: &Error) {
+    let Error::Corrupt { detail, .. } = error else { return };
+    let topic = &store.identity().topic;
+    tracing::error!(topic, detail, "the store is damaged, the next start replaces it");
+    if let Err(error) = store.mark_damaged(detail) {
+        tracing::error!(topic, %error, "cannot mark the store as damaged");
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::entry::SlotNumber;
+
 /// Result of a store operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -50,6 +52,19 @@ pub enum Error {
     Corrupt {
         /// What was found.
         detail: String,
+        /// Slot that was read; none where it was not about one.
+        slot: Option<SlotNumber>,
+    },
+    /// The stored bytes are damaged, and a person is to decide what happens.
+    #[error(
+        "{path} holds a damaged store: {detail}; move the directory away to restore from Kafka, or set \
+         store.on_corruption = \"rebuild\""
+    )]
+    Halted {
+        /// The store's directory.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
     },
     /// The disk is full; writes may work again once there is space.
     #[error("no space left on the disk of the store: {detail}")]
@@ -82,7 +97,15 @@ impl Error {
     }
 
     pub(super) fn corrupt(detail: impl Display) -> Self {
-        Self::Corrupt { detail: format!("{detail}") }
+        Self::Corrupt { detail: format!("{detail}"), slot: None }
+    }
+
+    /// Says which slot was read when damage was found.
+    pub(super) fn in_slot(self, number: SlotNumber) -> Self {
+        match self {
+            Self::Corrupt { detail, .. } => Self::Corrupt { detail, slot: Some(number) },
+            other => other,
+        }
     }
 
     /// Returns whether the same operation may succeed later without anything else being done.
@@ -97,7 +120,7 @@ impl From<rocksdb::Error> for Error {
         let detail = error.to_string();
         match error.kind() {
             _ if detail.contains("No space left on device") => Self::NoSpace { detail },
-            rocksdb::ErrorKind::Corruption => Self::Corrupt { detail },
+            rocksdb::ErrorKind::Corruption => Self::Corrupt { detail, slot: None },
             _ => Self::Refused { detail },
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rocksdb::{DB, WriteBatch, WriteOptions};
 
+use super::damage;
 use super::error::{Error, Result};
 use super::identity::Identity;
 use super::meta::{self, COUNTERS_KEY, IDENTITY_KEY};
@@ -16,6 +17,7 @@ use super::options::Resources;
 use super::slot::{Slot, SlotTable};
 use super::writer::{Recovered, Writer};
 use super::{Sizes, Store};
+use crate::config::sections::OnCorruption;
 use crate::position::Partition;
 
 const DATABASE: &str = "db";
@@ -35,16 +37,19 @@ pub struct Opened {
 impl Store {
     /// Opens the store of `topic` in `dir`, or makes one there.
     ///
-    /// A damaged store is moved aside within `dir` and a fresh one is made: Kafka holds the truth. At most
+    /// Unless `store.on_corruption` says halt, a damaged store is moved aside within `dir` and a fresh one is made: Kafka holds the truth. At most
     /// `corrupt_kept` damaged ones are kept.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Newer`], [`Error::OtherTopic`] and [`Error::NotAStore`] touch nothing;
+    /// [`Error::Halted`], [`Error::Locked`], [`Error::Newer`], [`Error::OtherTopic`] and [`Error::NotAStore`] touch nothing;
     /// [`Error::Io`] and [`Error::NoSpace`] when the directory cannot be used.
     pub fn open(dir: &Path, topic: &str, resources: &Resources, corrupt_kept: usize) -> Result<Opened> {
         fs::create_dir_all(dir).map_err(Error::io(dir))?;
         match open_whole(dir, topic, resources) {
-            Err(Error::Corrupt { detail }) => {
+            Err(Error::Corrupt { detail, .. }) if resources.on_corruption() == OnCorruption::Halt => {
+                Err(Error::Halted { path: dir.to_owned(), detail })
+            }
+            Err(Error::Corrupt { detail, .. }) => {
                 let aside = move_aside(dir, corrupt_kept)?;
                 let (store, writer) = open_whole(dir, topic, resources)?;
                 Ok(Opened { store, writer, quarantined: Some((aside, detail)) })
@@ -60,6 +65,9 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     if let Some(identity) = known.as_ref().filter(|identity| identity.topic != topic) {
         let (found, wanted) = (identity.topic.clone(), topic.to_owned());
         return Err(Error::OtherTopic { path: dir.to_owned(), found, wanted });
+    }
+    if let Some(detail) = damage::read(dir)? {
+        return Err(Error::corrupt(detail));
     }
     if known.is_none() && holds_files(dir)? {
         return Err(Error::NotAStore { path: dir.to_owned() });
@@ -124,7 +132,7 @@ fn opening(error: rocksdb::Error, dir: &Path) -> Error {
         }
         () => match Error::from(error) {
             // A file that is missing or cut off is reported in many words; all of them mean damage.
-            Error::Refused { detail } => Error::Corrupt { detail },
+            Error::Refused { detail } => Error::corrupt(detail),
             other => other,
         },
     }
@@ -153,6 +161,8 @@ fn move_aside(dir: &Path, kept: usize) -> Result<PathBuf> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io(dir)(error)),
         _ => Identity::move_to(dir, &aside)?,
     }
+    // Order matters: until everything else is aside the next start finds the store damaged again.
+    damage::move_to(dir, &aside)?;
     let mut old: Vec<_> = fs::read_dir(dir)
         .map_err(Error::io(dir))?
         .filter_map(|file| Some(file.ok()?.path()))

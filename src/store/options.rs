@@ -6,7 +6,7 @@ use rocksdb::{
 };
 
 use super::error::Result;
-use crate::config::sections::StoreConfig;
+use crate::config::sections::{OnCorruption, StoreConfig};
 
 /// Estimated size of a cached block, which sizes the cache's table.
 const BLOCK_BYTES: usize = 4 * 1024;
@@ -48,6 +48,10 @@ impl Resources {
     #[must_use]
     pub fn cache_bytes(&self) -> usize {
         self.cache.get_usage()
+    }
+
+    pub(super) fn on_corruption(&self) -> OnCorruption {
+        self.config.on_corruption
     }
 
     pub(super) fn options(&self) -> Options {

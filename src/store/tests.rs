@@ -1,3 +1,5 @@
+mod damage;
+
 use tempfile::TempDir;
 
 use super::*;

@@ -126,8 +126,12 @@ pub(super) fn partition_state(
     if view_trouble.is_some_and(|trouble| trouble.code == TroubleCode::TopicMissing) {
         return (State::SourceLost, reason);
     }
+    let damage = known.damage().map(|damage| damage.code.as_str());
     if table.building().contains_key(&partition) {
-        return (State::Rebuilding, reason);
+        return (State::Rebuilding, reason.or(damage));
+    }
+    if damage.is_some() {
+        return (State::Stuck, damage);
     }
     let age = serving.caught_up_at().map(|at| Millis::now().seconds_since(at));
     if known.caught_up() && trouble.is_none() && age.is_some_and(|age| age < STALE_SECONDS) {

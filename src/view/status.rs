@@ -6,7 +6,7 @@ use super::View;
 use super::condition::{self, State};
 use crate::partitioner::Partitioner;
 use crate::position::{Partition, Position};
-use crate::progress::{Event, PartitionProgress, Trouble};
+use crate::progress::{Event, OperationId, PartitionProgress, Progress, Trouble};
 use crate::resume::BuildReason;
 use crate::store::{Slot, SlotTable};
 use crate::time::Millis;
@@ -55,6 +55,8 @@ pub struct ViewStatus {
 /// A rebuild of some partitions.
 #[derive(Debug, Clone, Serialize)]
 pub struct RebuildStatus {
+    /// Name of the operation, where it was asked for.
+    pub id: Option<OperationId>,
     /// Partitions being rebuilt.
     pub partitions: Vec<Partition>,
     /// Why the first of them is rebuilt.
@@ -86,6 +88,8 @@ pub struct PartitionStatus {
     pub staleness_s: Option<f64>,
     /// Last time it was known to be current.
     pub caught_up_at: Option<String>,
+    /// From then on a deletion may be missed if nothing is read; none before the topic's settings are known.
+    pub ghost_risk_at: Option<String>,
     /// What went wrong last and is not over.
     pub last_error: Option<String>,
     /// The build that runs; none when none runs.
@@ -117,10 +121,11 @@ pub(super) fn of(view: &View) -> ViewStatus {
     let stored_id = table.serving().values().next().map(|slot| slot.topic_id());
     let trouble = progress.trouble();
     let sizes = view.store().sizes();
+    let kept = progress.tombstones_kept_ms();
     let partitions: Vec<_> = progress
         .partitions()
         .iter()
-        .map(|(partition, known)| partition_status(&table, *partition, known, trouble.as_ref()))
+        .map(|(partition, known)| partition_status(&table, *partition, known, trouble.as_ref(), kept))
         .collect();
     let detail = trouble.map(|trouble| trouble.detail);
     ViewStatus {
@@ -139,7 +144,7 @@ pub(super) fn of(view: &View) -> ViewStatus {
         lag: condition.lag,
         staleness_s: condition.staleness(),
         partitioners: table.pairs().map(|(pair, _)| (pair.partitioner, pair.partitions)).collect(),
-        rebuild: rebuild(&table),
+        rebuild: rebuild(&table, progress),
         partitions,
         events: progress.events(),
     }
@@ -155,10 +160,11 @@ pub(super) fn restored(view: &View) -> f64 {
     };
     #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
     let count = wanted.len().max(1) as f64;
-    wanted.keys().map(share).sum::<f64>() / count
+    // A sum of nothing would be -0.0.
+    wanted.keys().map(share).fold(0.0, |sum, share| sum + share) / count
 }
 
-fn rebuild(table: &SlotTable) -> Option<RebuildStatus> {
+fn rebuild(table: &SlotTable, progress: &Progress) -> Option<RebuildStatus> {
     let running: Vec<_> =
         table.building().values().filter(|slot| table.serving().contains_key(&slot.partition())).collect();
     let first = running.first()?;
@@ -167,6 +173,7 @@ fn rebuild(table: &SlotTable) -> Option<RebuildStatus> {
     #[expect(clippy::cast_precision_loss, reason = "partitions are few")]
     let count = running.len() as f64;
     Some(RebuildStatus {
+        id: progress.rebuilds().running().map(|operation| operation.id),
         partitions: running.iter().map(|slot| slot.partition()).collect(),
         reason: first.build().reason,
         progress: share / count,
@@ -179,11 +186,14 @@ fn partition_status(
     partition: Partition,
     known: &PartitionProgress,
     view_trouble: Option<&Trouble>,
+    tombstones_kept_ms: Option<u64>,
 ) -> PartitionStatus {
     let (state, reason) = condition::partition_state(table, partition, known, view_trouble);
     let building = table.building().get(&partition);
     let slot = table.serving().get(&partition).or(building);
     let caught_up_at = slot.and_then(|slot| slot.caught_up_at());
+    let kept = tombstones_kept_ms.and_then(|kept| i64::try_from(kept).ok());
+    let ghost_risk_at = caught_up_at.zip(kept).map(|(at, kept)| Millis::new(at.get().saturating_add(kept)));
     PartitionStatus {
         partition,
         state,
@@ -195,7 +205,8 @@ fn partition_status(
         lag: condition::lag(slot, known),
         staleness_s: caught_up_at.map(|at| Millis::now().seconds_since(at)),
         caught_up_at: caught_up_at.and_then(Millis::rfc3339),
-        last_error: known.trouble().map(|trouble| trouble.detail),
+        ghost_risk_at: ghost_risk_at.and_then(Millis::rfc3339),
+        last_error: known.trouble().or_else(|| known.damage()).map(|trouble| trouble.detail),
         restore: building.map(|slot| restore(slot, known)),
     }
 }
@@ -218,7 +229,7 @@ fn restore(slot: &Slot, known: &PartitionProgress) -> RestoreStatus {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share is an estimate")]
-fn passed(slot: &Slot) -> f64 {
+pub(super) fn passed(slot: &Slot) -> f64 {
     let build = slot.build();
     let all = build.low.lag(build.high) as f64;
     if all > 0.0 { 1.0 - slot.position().lag(build.high) as f64 / all } else { 1.0 }

@@ -89,6 +89,11 @@ impl<'k> TestApp<'k> {
         Connection::open(self.instance.addresses().ops).expect("the ops listener").get(target)
     }
 
+    /// Returns the address of the ops listener, for commands.
+    pub fn ops_url(&self) -> String {
+        format!("http://{}", self.instance.addresses().ops)
+    }
+
     /// Opens a connection to the data listener.
     pub fn connect(&self) -> Connection {
         Connection::open(self.instance.addresses().http).expect("the data listener")

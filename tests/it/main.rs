@@ -24,6 +24,8 @@ mod kafka;
 mod process;
 
 mod cli;
+mod damage;
 mod demo;
 mod fixture;
 mod packaging;
+mod rebuild_cli;

@@ -144,6 +144,24 @@ fn a_password_file_that_is_missing_or_empty_is_a_problem() {
 }
 
 #[test]
+fn an_admin_interface_that_others_reach_needs_a_token_fit_for_a_header() {
+    let reached = || {
+        let allowed = Start::with(SMALLEST).flag("http.allow_unauthenticated", "true");
+        allowed.flag("ops.listen", "0.0.0.0:8081").flag("ops.admin", "true")
+    };
+
+    let problems = reached().problems();
+    assert!(problems[0].starts_with("ops.admin: with `ops.listen` on 0.0.0.0:8081"), "{problems:?}");
+    assert!(problems[0].contains("ops.admin_token_file"), "{problems:?}");
+    let empty = reached().flag("ops.admin_token_file", "/dev/null").problems();
+    assert!(empty[0].contains("/dev/null: the file is empty"), "{empty:?}");
+    let odd = reached().flag("ops.admin_token", "hunter 2").problems();
+    assert!(odd[0].starts_with("ops.admin_token: takes printable") && !odd[0].contains("hunter"), "{odd:?}");
+    assert!(reached().flag("ops.admin_token", "hunter2").load().is_ok());
+    assert!(Start::with(SMALLEST).flag("ops.admin", "true").load().is_ok());
+}
+
+#[test]
 fn sections_and_values_of_the_wrong_type_do_not_hide_each_other() {
     let start = Start::with("kafka = 1\nviews = [1]\n[http]\nconnections_max = [1]\nlisten = {}\n");
 

@@ -13,6 +13,17 @@ pub(super) fn only_from_here(listen: SocketAddr) -> Result<(), String> {
     ))
 }
 
+/// Checks that only this machine can ask for a rebuild.
+pub(super) fn admin_only_from_here(listen: SocketAddr) -> Result<(), String> {
+    if listen.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(format!(
+        "with `ops.listen` on {listen} whoever can connect could rebuild every view: set `ops.admin_token_file` (or \
+         `ops.admin_token`), or listen on a loopback address"
+    ))
+}
+
 /// Checks that the data listener and the ops listener can be bound at the same time.
 pub(super) fn apart(http: SocketAddr, ops: SocketAddr) -> Result<(), String> {
     let overlap = http.ip() == ops.ip() || http.ip().is_unspecified() || ops.ip().is_unspecified();
@@ -35,9 +46,11 @@ mod tests {
     fn loopback_addresses_are_reached_only_from_here() {
         for listen in ["127.0.0.1:8080", "127.9.9.9:0", "[::1]:8080", "[::ffff:127.0.0.1]:8080"] {
             assert_eq!(only_from_here(address(listen)), Ok(()), "{listen}");
+            assert_eq!(admin_only_from_here(address(listen)), Ok(()), "{listen}");
         }
         for listen in ["0.0.0.0:8080", "[::]:8080", "192.168.1.1:0"] {
             assert!(only_from_here(address(listen)).is_err(), "{listen}");
+            assert!(admin_only_from_here(address(listen)).is_err(), "{listen}");
         }
     }
 

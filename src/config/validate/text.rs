@@ -73,6 +73,14 @@ pub(super) fn header(value: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks a token that travels in an HTTP header; it is not shown.
+pub(super) fn token(token: &str) -> Result<(), String> {
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err("takes printable ASCII characters without spaces, as they go into an HTTP header".to_owned())
+}
+
 /// Checks a log level or filter.
 pub(super) fn log_filter(filter: &str) -> Result<(), String> {
     if filter.trim().is_empty() {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::batch::Batch;
-use crate::config::sections::{HttpConfig, KeyFormat, StoreConfig, ValueFormat, ViewConfig};
+use crate::config::sections::{HttpConfig, KeyFormat, OpsConfig, StoreConfig, ValueFormat, ViewConfig};
 use crate::config::view_name::ViewName;
 use crate::http::{AppState, Health, data_router, ops_router};
 use crate::interpretation::latest_value;
@@ -19,7 +19,7 @@ use crate::position::{Offset, Position};
 use crate::progress::Progress;
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
-use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
+use crate::store::{BuildPlan, Opened, Resources, RowEdit, Store, Writer};
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 use crate::view::{View, Views};
@@ -75,10 +75,20 @@ impl Fixture {
     }
 
     fn open(dir: TempDir, key: KeyFormat, value: ValueFormat, request_timeout: Duration) -> Self {
+        Self::open_with(dir, key, value, request_timeout, 2)
+    }
+
+    fn open_with(
+        dir: TempDir,
+        key: KeyFormat,
+        value: ValueFormat,
+        request_timeout: Duration,
+        partitions: i32,
+    ) -> Self {
         let resources = Arc::new(Resources::new(&StoreConfig::default(), 1).unwrap());
         let Opened { store, mut writer, .. } = Store::open(dir.path(), "profiles", &resources, 1).unwrap();
         let progress = Arc::new(Progress::default());
-        for partition in 0..2 {
+        for partition in 0..partitions {
             if !store.table().serving().contains_key(&partition) {
                 writer.start_build(&plan(partition)).unwrap();
             }
@@ -101,6 +111,11 @@ impl Fixture {
         Self { dir, state, health, progress, writer, next: 0 }
     }
 
+    /// A view `users` of which no partition is known yet.
+    pub(super) fn unknown(key: KeyFormat, value: ValueFormat) -> Self {
+        Self::open_with(TempDir::new().unwrap(), key, value, Duration::from_secs(5), 0)
+    }
+
     /// A view `users` that has caught up and is empty.
     pub(super) fn live(key: KeyFormat, value: ValueFormat) -> Self {
         let mut fixture = Self::restoring(key, value);
@@ -119,6 +134,11 @@ impl Fixture {
             self.writer.store().table().serving()[&partition].set_caught_up_at(Millis::now());
             self.progress.want(partition).set_caught_up();
         }
+    }
+
+    /// Changes what is decided of a partition, as the coordinator does.
+    pub(super) fn decide(&mut self, partition: i32, edit: RowEdit) {
+        self.writer.decide(&[(partition, edit)]).unwrap();
     }
 
     /// Applies the next record of partition 0; none as a value deletes. Returns its offset.
@@ -145,7 +165,7 @@ impl Fixture {
     }
 
     pub(super) fn ops(&self) -> Router {
-        ops_router(&self.state)
+        ops_router(&self.state, &OpsConfig::default())
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -158,11 +178,21 @@ impl Fixture {
 }
 
 pub(super) async fn send(router: Router, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    send_body(router, method, path, headers, Body::empty()).await
+}
+
+pub(super) async fn send_body(
+    router: Router,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response = router.oneshot(request.body(body.into()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Answer { status: parts.status, headers: parts.headers, body }

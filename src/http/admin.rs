@@ -1,0 +1,134 @@
+//! The admin interface on the ops listener: rebuilds asked for, and how far they are.
+
+use std::collections::BTreeSet;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue};
+use serde::{Deserialize, Deserializer};
+
+use super::ask;
+use super::code::{ACCEPTED, Code};
+use super::document;
+use super::guard::Guard;
+use super::problem::Problem;
+use super::query::Query;
+use super::state::AppState;
+use crate::config::sections::OpsConfig;
+use crate::position::Partition;
+use crate::progress::OperationId;
+use crate::view::{NotBegun, OperationStatus};
+
+/// Bound on the body of a request: room for the numbers of ten thousand partitions.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+#[derive(Clone)]
+struct AdminState {
+    app: AppState,
+    guard: Guard,
+}
+
+/// What a rebuild is asked for with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rebuild {
+    /// All of them where none are named.
+    #[serde(default, deserialize_with = "named")]
+    partitions: Option<BTreeSet<Partition>>,
+}
+
+/// Makes the routes; none when the interface is off.
+pub(super) fn router(state: &AppState, config: &OpsConfig) -> Router {
+    if !config.admin {
+        return Router::new();
+    }
+    let guard = Guard::new(config.admin_token.clone());
+    Router::new()
+        .route("/admin/v1/views/{view}/rebuild", post(rebuild))
+        .route("/admin/v1/operations/{id}", get(operation))
+        .with_state(AdminState { app: state.clone(), guard })
+}
+
+/// `POST /admin/v1/views/{view}/rebuild`.
+async fn rebuild(State(state): State<AdminState>, request: Request) -> Result<Response, Problem> {
+    state.guard.admit(request.headers())?;
+    Query::parse(request.uri().query(), &[])?;
+    let view = state.app.admin_view(request.uri())?;
+    let (head, body) = request.into_parts();
+    let asked = read(&head.headers, body).await?;
+    let id = view.rebuild(asked.partitions).map_err(|why| refused(why).of_view(view.name().as_str()))?;
+    let mut response = told(view.operation(id))?;
+    *response.status_mut() = ACCEPTED;
+    response.headers_mut().insert(LOCATION, location(id)?);
+    Ok(response)
+}
+
+/// `GET /admin/v1/operations/{id}`.
+async fn operation(State(state): State<AdminState>, request: Request) -> Result<Response, Problem> {
+    state.guard.admit(request.headers())?;
+    Query::parse(request.uri().query(), &[])?;
+    let id = OperationId::parse(ask::operation(request.uri()));
+    told(id.and_then(|id| state.app.views().values().find_map(|view| view.operation(id))))
+}
+
+fn told(operation: Option<OperationStatus>) -> Result<Response, Problem> {
+    let unknown = "there is no such operation; a restart of the service forgets them, but not the rebuilds";
+    document::json(&operation.ok_or_else(|| Problem::new(Code::NOT_FOUND, unknown))?)
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<Rebuild, Problem> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, "send the body as `application/json`"));
+    }
+    // A body that ends early fails the same way; then nobody waits for the answer.
+    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
+        Problem::new(Code::CONTENT_TOO_LARGE, format!("the body has more than {BODY_BYTES_MAX} bytes"))
+    })?;
+    // Order matters: serde would take a list for the members in their order.
+    let object =
+        bytes.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&bytes).ok()).flatten();
+    object.ok_or_else(|| {
+        Problem::new(Code::BAD_BODY, "the body must be `{}`, or name partitions like `{\"partitions\":[3]}`")
+    })
+}
+
+fn refused(why: NotBegun) -> Problem {
+    match why {
+        NotBegun::NoPartitions => {
+            Problem::new(Code::VIEW_RESTORING, "the partitions of the topic are not known yet")
+        }
+        NotBegun::NoSuchPartition(partition) => {
+            Problem::new(Code::BAD_BODY, format!("the topic has no partition {partition}"))
+        }
+        NotBegun::Building(partition) => {
+            Problem::new(Code::REBUILD_RUNNING, format!("partition {partition} is being built already"))
+        }
+        NotBegun::Running(id) => {
+            let problem = Problem::new(Code::REBUILD_RUNNING, format!("operation {id} has not ended"));
+            match location(id) {
+                Ok(location) => problem.with_header(LOCATION, location),
+                Err(_) => problem,
+            }
+        }
+    }
+}
+
+fn location(id: OperationId) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(&format!("/admin/v1/operations/{id}"))
+        .map_err(|_| Problem::new(Code::INTERNAL, "the address of the operation could not be written"))
+}
+
+/// `null` or an empty list is more likely a slip than a wish for all, or for none.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeSet<Partition>>, D::Error> {
+    let partitions = BTreeSet::deserialize(deserializer)?;
+    if partitions.is_empty() {
+        return Err(serde::de::Error::custom("no partition is named"));
+    }
+    Ok(Some(partitions))
+}

@@ -1,0 +1,138 @@
+//! A disk that damages a store, seen from outside on a real Kafka.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::app::TestApp;
+use crate::eventually::within;
+use crate::kafka::{Record, TestKafka, TestTopic};
+
+const KEYS: usize = 2000;
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Values that do not compress, so that one flipped byte harms a few keys of many.
+fn filled(kafka: &'static TestKafka) -> TestTopic<'static> {
+    let topic = kafka.topic("damage").create();
+    let noise = || std::iter::repeat_with(|| fastrand::u8(..)).take(300).collect::<Vec<_>>();
+    topic.write_all((0..KEYS).map(|number| Record::put(format!("u{number}"), noise())));
+    topic
+}
+
+/// The files of the database, the biggest first.
+fn files(app: &TestApp<'_>, is_it: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let files = fs::read_dir(app.data_dir().join("users/db")).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| is_it(path.file_name().unwrap().to_str().unwrap())).collect();
+    files.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).unwrap().len()));
+    files
+}
+
+fn flip_the_middle_of_the_biggest_data_file(app: &TestApp<'_>) {
+    let path = &files(app, |name| name.ends_with(".sst"))[0];
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(path, bytes).unwrap();
+}
+
+fn damaged_key(app: &TestApp<'_>) -> Option<String> {
+    let is_damaged = |key: &String| {
+        let answer = app.get("users", key);
+        assert_ne!(answer.status, 404, "{key} is missing: {}", answer.text());
+        answer.status == 500 && answer.json()["code"] == "storage-corruption"
+    };
+    (0..KEYS).map(|number| format!("u{number}")).find(is_damaged)
+}
+
+#[test]
+fn a_flipped_byte_is_a_500_until_the_partition_is_rebuilt() {
+    let topic = filled(TestKafka::shared());
+    let mut app = TestApp::builder(topic.kafka()).view("users", &topic).start().restored();
+    assert_eq!(app.terminate().code, Some(0));
+    flip_the_middle_of_the_biggest_data_file(&app);
+    app.start_again();
+    app.wait_until_restored();
+    let before = app.status("users")["generation"].as_u64().unwrap();
+
+    let key = damaged_key(&app).expect("damage that is met");
+    let repaired =
+        within(DEADLINE, Duration::from_millis(50), || (app.get("users", &key).status == 200).then_some(()));
+
+    assert!(repaired.is_some(), "{}", app.status("users"));
+    app.wait_until_restored();
+    app.assert_view_equals("users", &topic.fold());
+    let status = app.status("users");
+    assert!(status["generation"].as_u64().unwrap() > before);
+    for kind in ["storage-corruption", "store-damaged", "damage-repaired"] {
+        assert!(status["events"].to_string().contains(kind), "{kind} is missing in {}", status["events"]);
+    }
+    assert_eq!(app.log().matches("the store is damaged").count(), 1, "one failure, one line");
+}
+
+#[test]
+fn damage_stays_in_sight_where_a_person_is_to_decide() {
+    let topic = filled(TestKafka::shared());
+    let app = TestApp::builder(topic.kafka()).view("users", &topic).set("store.on_corruption", "halt");
+    let mut app = app.start().restored();
+    assert_eq!(app.terminate().code, Some(0));
+    flip_the_middle_of_the_biggest_data_file(&app);
+    app.start_again();
+    app.wait_until_restored();
+
+    let key = damaged_key(&app).expect("damage that is met");
+
+    let status = app.status("users");
+    assert_eq!((&status["state"], &status["reason"]), (&"stuck".into(), &"storage-corruption".into()));
+    topic.put("other", "1");
+    let applied = within(DEADLINE, Duration::from_millis(50), || {
+        (app.get("users", "other").status == 200).then_some(())
+    });
+    assert!(applied.is_some() && app.get("users", &key).status == 500);
+    assert!(!app.status("users")["events"].to_string().contains("store-damaged"));
+}
+
+#[test]
+fn a_truncated_manifest_has_the_store_moved_aside_and_restored() {
+    let topic = filled(TestKafka::shared());
+    let mut app = TestApp::builder(topic.kafka()).view("users", &topic).start().restored();
+    app.kill();
+    let manifest = &files(&app, |name| name.starts_with("MANIFEST"))[0];
+    let length = fs::metadata(manifest).unwrap().len();
+    fs::OpenOptions::new().write(true).open(manifest).unwrap().set_len(length / 3).unwrap();
+    topic.delete("u7");
+
+    app.start_again();
+    app.wait_until_restored();
+
+    app.assert_view_equals("users", &topic.fold());
+    let entries = fs::read_dir(app.data_dir().join("users")).unwrap();
+    let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.starts_with("corrupt-")), "{names:?}");
+    assert!(app.status("users")["events"].to_string().contains("store-quarantined"));
+}
+
+#[test]
+fn damage_that_a_compaction_meets_ends_the_process_once_and_not_for_ever() {
+    let topic = filled(TestKafka::shared());
+    let app = TestApp::builder(topic.kafka()).view("users", &topic).set("store.write_buffer", "1MiB");
+    let mut app = app.start().restored();
+    assert_eq!(app.terminate().code, Some(0));
+    flip_the_middle_of_the_biggest_data_file(&app);
+    app.start_again();
+    app.wait_until_restored();
+
+    let marked = within(DEADLINE, Duration::from_millis(50), || {
+        // Enough for several flushes, and so for a compaction with the damaged file in it.
+        let noise = || std::iter::repeat_with(|| fastrand::u8(..)).take(1000).collect::<Vec<_>>();
+        topic.write_all((0..KEYS).map(|number| Record::put(format!("u{number}"), noise())));
+        app.data_dir().join("users/DAMAGED").exists().then_some(())
+    });
+    assert!(marked.is_some(), "no damage was met\n{}", app.log());
+    assert_eq!(app.terminate().code, Some(1));
+    app.start_again();
+    app.wait_until_restored();
+
+    app.assert_view_equals("users", &topic.fold());
+    assert!(!app.data_dir().join("users/DAMAGED").exists());
+    assert!(app.status("users")["events"].to_string().contains("store-quarantined"));
+}
