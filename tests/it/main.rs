@@ -24,6 +24,9 @@ mod kafka;
 mod process;
 
 mod cli;
+mod content;
 mod demo;
 mod fixture;
+mod metrics;
 mod packaging;
+mod restore;
