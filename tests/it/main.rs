@@ -25,8 +25,11 @@ mod process;
 
 mod cli;
 mod content;
+mod crash;
 mod demo;
 mod fixture;
 mod metrics;
+mod mirror;
+mod outage;
 mod packaging;
 mod restore;
