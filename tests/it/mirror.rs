@@ -22,9 +22,8 @@ fn the_group_shows_signed_positions_and_the_last_one_after_sigterm() {
     topic.put("a", "1");
     let mut app =
         TestApp::builder(kafka).view("v", &topic).set("kafka.group", "g-mirrored").start().restored();
-    let (position, metadata) = eventually(DEADLINE, "the first mirror", || {
-        kafka.committed("g-mirrored", topic.name()).remove(&0)
-    });
+    let (position, metadata) =
+        eventually(DEADLINE, "the first mirror", || kafka.committed("g-mirrored", topic.name()).remove(&0));
     let (incarnation, first, signed) = signature(&metadata);
     assert_eq!((position, signed), (1, 1));
 
