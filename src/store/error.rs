@@ -73,12 +73,14 @@ pub enum Error {
         detail: String,
     },
     /// The operating system refused.
-    #[error("cannot use {path}: {source}")]
+    #[error(
+        "cannot use {path}: {cause}; check its owner, its rights and the disk, or choose another data_dir"
+    )]
     Io {
         /// File or directory.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why; told here and not as a source, since status and log show one text.
+        cause: io::Error,
     },
     /// RocksDB refused for another reason.
     #[error("the store refused: {detail}")]
@@ -90,9 +92,9 @@ pub enum Error {
 
 impl Error {
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| match source.kind() {
+        move |cause| match cause.kind() {
             io::ErrorKind::StorageFull => Self::NoSpace { detail: path.display().to_string() },
-            _ => Self::Io { path: path.to_owned(), source },
+            _ => Self::Io { path: path.to_owned(), cause },
         }
     }
 

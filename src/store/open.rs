@@ -118,7 +118,7 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
 
 fn opening(error: rocksdb::Error, dir: &Path) -> Error {
     let detail = error.to_string();
-    let io = |kind| Error::Io { path: dir.to_owned(), source: std::io::Error::from(kind) };
+    let io = |kind| Error::Io { path: dir.to_owned(), cause: std::io::Error::from(kind) };
     if detail.contains("LOCK: Resource temporarily unavailable")
         || detail.contains("lock hold by current process")
     {

@@ -24,8 +24,21 @@ mod kafka;
 mod process;
 
 mod cli;
+mod content;
+mod crash;
 mod damage;
+
 mod demo;
+mod disk_full;
 mod fixture;
+mod lifecycle;
+mod metrics;
+mod mirror;
+mod outage;
 mod packaging;
+
+mod readme;
 mod rebuild_cli;
+mod refusal;
+mod restore;
+mod stored;

@@ -45,6 +45,8 @@ impl TestProducer {
         client.set("partitioner", partitioner.name());
         // The default of 5 ms is for throughput; most tests wait for single records.
         client.set("linger.ms", "0");
+        // How large a record may be is for the topic to say.
+        client.set("message.max.bytes", "100000000");
         client.set("message.timeout.ms", FLUSH_DEADLINE.as_millis().to_string());
         Self { native: client.create().expect("a producer"), pending: Vec::new() }
     }

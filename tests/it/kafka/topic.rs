@@ -177,6 +177,11 @@ impl TestTopic<'_> {
     pub fn recreate(&self) {
         let partitions = self.partition_count();
         self.drop_topic();
+        self.create_again(partitions);
+    }
+
+    /// Creates the topic after [`drop_topic`](Self::drop_topic), empty.
+    pub fn create_again(&self, partitions: i32) {
         let mut state = self.state();
         self.kafka.create_topic(&self.name, partitions, &state.configs);
         state.producer = TestProducer::create(self.kafka.client(), self.partitioner);
