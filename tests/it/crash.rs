@@ -1,15 +1,20 @@
 //! `kill -9` while records arrive.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::app::TestApp;
-use crate::eventually::eventually;
+use crate::eventually::{eventually, within};
 use crate::kafka::{Record, TestKafka, TestTopic};
+use crate::metrics::records_applied;
 
 const KILLS: usize = 25;
 const KEYS: u64 = 400;
+/// Records that may be produced between two kills: more than a process applies before it is killed.
+const ROUND: u64 = 3000;
+/// Most records a process applies before it is killed.
+const APPLIED_MAX: u64 = 1500;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A small generator whose whole sequence follows from a seed that can be printed (`SplitMix64`).
@@ -34,11 +39,13 @@ fn seed() -> u64 {
     seed
 }
 
-fn produce(topic: &TestTopic<'_>, seed: u64, stop: &AtomicBool, written: &AtomicU64) {
-    let mut random = Random(seed ^ 1);
-    let mut number = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let records: Vec<_> = (0..random.below(200) + 1)
+/// Produces until `allowed` is [`STOP`], and never more than it says.
+fn produce(topic: &TestTopic<'_>, seed: u64, allowed: &AtomicU64) {
+    let (mut random, mut number) = (Random(seed ^ 1), 0);
+    while allowed.load(Ordering::Relaxed) != STOP {
+        let may_go_on = || (number < allowed.load(Ordering::Relaxed)).then_some(());
+        eventually(DEADLINE, "the next round", may_go_on);
+        let records: Vec<_> = (0..=random.below(200))
             .map(|_| {
                 number += 1;
                 let key = format!("k{}", random.below(KEYS));
@@ -48,8 +55,7 @@ fn produce(topic: &TestTopic<'_>, seed: u64, stop: &AtomicBool, written: &Atomic
                 }
             })
             .collect();
-        let count = topic.write_all(records).len();
-        written.fetch_add(u64::try_from(count).unwrap(), Ordering::Relaxed);
+        topic.write_all(records);
     }
 }
 
@@ -65,35 +71,39 @@ fn assert_not_ahead(app: &TestApp<'_>, topic: &TestTopic<'_>) {
 #[test]
 fn a_view_survives_being_killed_at_random_moments() {
     let topic = TestKafka::shared().topic("killed").partitions(3).create();
-    let (seed, stop, written) = (seed(), AtomicBool::new(false), AtomicU64::new(0));
+    let (seed, allowed) = (seed(), AtomicU64::new(0));
     let mut random = Random(seed);
-    let builder = TestApp::builder(TestKafka::shared()).view("v", &topic).set("batch.records_max", 50);
     thread::scope(|scope| {
-        let _stop = Stop(&stop);
-        let producer = scope.spawn(|| produce(&topic, seed, &stop, &written));
-        let mut app = builder.start();
+        let stop = Stop(&allowed);
+        let producer = scope.spawn(|| produce(&topic, seed, &allowed));
+        let builder = TestApp::builder(TestKafka::shared()).view("v", &topic);
+        let mut app = builder.set("batch.records_max", 50).start();
         for _ in 0..KILLS {
-            // A moment is random by what has been written until then, not by the clock.
-            let moment = written.load(Ordering::Relaxed) + random.below(3000);
-            eventually(DEADLINE, "more records", || {
-                (written.load(Ordering::Relaxed) >= moment).then_some(())
-            });
+            allowed.fetch_add(ROUND, Ordering::Relaxed);
+            // A moment is random by what has been applied until then, not by the clock; some are the start itself.
+            let moment = random.below(APPLIED_MAX).saturating_sub(APPLIED_MAX / 5);
+            let poll = Duration::from_millis(1 + random.below(20));
+            let reached = || (records_applied(&app, "v") >= moment).then_some(());
+            assert!(within(DEADLINE, poll, reached).is_some(), "{moment} records were not applied");
             app.kill();
             app.start_again();
             assert_not_ahead(&app, &topic);
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stop);
         producer.join().unwrap();
         app.wait_until_restored();
         app.assert_view_equals("v", &topic.fold());
     });
 }
 
+/// What the producer takes for the end.
+const STOP: u64 = u64::MAX;
+
 /// Ends the producer however the test ends.
-struct Stop<'s>(&'s AtomicBool);
+struct Stop<'s>(&'s AtomicU64);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.store(STOP, Ordering::Relaxed);
     }
 }

@@ -34,6 +34,7 @@ fn step(line: &str) -> Step {
 /// Runs a command; returns the status of the answer, or what went wrong.
 fn run(command: &str) -> String {
     let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert_ne!(output.status.code(), Some(127), "the commands of the README need curl; install it");
     let answer = String::from_utf8_lossy(&output.stdout).into_owned();
     answer.split(' ').nth(1).unwrap_or("no answer").to_owned()
 }

@@ -88,12 +88,12 @@ fn a_restart_goes_on_at_the_stored_position_and_reads_nothing_twice() {
     app.start_again();
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
-    assert_eq!(records_applied(&app, "v") as usize, meanwhile.len());
+    assert_eq!(usize::try_from(records_applied(&app, "v")).unwrap(), meanwhile.len());
 
     assert_eq!(app.terminate().code, Some(0));
     app.start_again();
     app.wait_until_restored();
-    assert_eq!(records_applied(&app, "v") as usize, 0);
+    assert_eq!(records_applied(&app, "v"), 0);
 }
 
 #[test]
