@@ -27,3 +27,4 @@ mod cli;
 mod demo;
 mod fixture;
 mod packaging;
+mod reset;
