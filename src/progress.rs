@@ -136,6 +136,11 @@ impl Progress {
         Arc::clone(Arc::make_mut(&mut partitions).entry(partition).or_default())
     }
 
+    /// Takes notice that the topic has no such partition any more.
+    pub fn forget(&self, partition: Partition) {
+        Arc::make_mut(&mut self.partitions.write()).remove(&partition);
+    }
+
     /// Returns what the cluster said of the topic last.
     #[must_use]
     pub fn topic(&self) -> Option<TopicFacts> {

@@ -83,8 +83,8 @@ pub(super) struct Coordinator {
     following: Arc<AtomicBool>,
     live: BTreeMap<Partition, Reading>,
     builder: BTreeMap<Partition, Reading>,
-    /// Partitions whose slot was found fit to be read on since the process started.
-    followed: BTreeSet<Partition>,
+    /// Slots that were found fit to be read on since the process started.
+    followed: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Millis, Position)>,
     /// Where a partition stood when it last moved, and when that was.

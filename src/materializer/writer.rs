@@ -28,6 +28,8 @@ pub(super) enum Work {
     Decide(Vec<(Partition, RowEdit)>, Sender<()>),
     /// Apply the batches that were handed over before; answers then.
     Settle(Sender<()>),
+    /// Drop everything of a partition that the topic does not have any more; answers when done.
+    Drop(Partition, Sender<()>),
     /// The topic has this many partitions now.
     Grow(u32),
 }
@@ -124,6 +126,11 @@ impl WriteLoop {
             }
             Work::Decide(edits, answer) => {
                 self.retry(|store| store.decide(&edits))?;
+                let _ = answer.send(());
+            }
+            Work::Drop(partition, answer) => {
+                self.retry(|store| store.drop_partition(partition))?;
+                self.progress.forget(partition);
                 let _ = answer.send(());
             }
             Work::Settle(answer) => {

@@ -217,6 +217,29 @@ impl Writer {
         Ok(true)
     }
 
+    /// Drops everything of a partition that the topic does not have any more.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`].
+    pub fn drop_partition(&mut self, partition: Partition) -> Result<()> {
+        let mut table = SlotTable::clone(&self.store.table());
+        let serving = table.serving.remove(&partition);
+        let building = table.building.remove(&partition);
+        let generation = self.counters.generation + u64::from(serving.is_some());
+        let counters = Counters { generation, ..self.counters.clone() };
+        let mut write = WriteBatch::default();
+        meta::put(&mut write, &COUNTERS_KEY, &counters)?;
+        write.delete(meta::partition_key(partition));
+        self.store.db.write(write)?;
+
+        table.rows.remove(&partition);
+        table.generation = generation;
+        self.counters = counters;
+        self.store.table.store(Arc::new(table.relocated()));
+        self.retired.extend(serving.into_iter().chain(building));
+        Ok(())
+    }
+
     /// Takes notice that the topic has `partitions` partitions now.
     pub fn grow(&mut self, partitions: u32) {
         let table = self.store.table();

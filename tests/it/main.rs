@@ -26,5 +26,7 @@ mod process;
 mod cli;
 mod demo;
 mod fixture;
+mod ghosts;
 mod packaging;
+mod recreate;
 mod reset;

@@ -175,8 +175,17 @@ impl TestTopic<'_> {
 
     /// Deletes the topic and creates an empty one of the same name: another log under another topic id.
     pub fn recreate(&self) {
-        let partitions = self.partition_count();
+        self.recreate_with(self.partition_count());
+    }
+
+    /// Deletes the topic and creates an empty one of the same name with another number of partitions.
+    pub fn recreate_with(&self, partitions: i32) {
         self.drop_topic();
+        self.create_again(partitions);
+    }
+
+    /// Creates the topic after [`drop_topic`](Self::drop_topic).
+    pub fn create_again(&self, partitions: i32) {
         let mut state = self.state();
         self.kafka.create_topic(&self.name, partitions, &state.configs);
         state.producer = TestProducer::create(self.kafka.client(), self.partitioner);
