@@ -24,6 +24,8 @@ mod kafka;
 mod process;
 
 mod cli;
+mod clusters;
+mod crash;
 mod demo;
 mod fixture;
 mod ghosts;

@@ -56,6 +56,12 @@ impl<'k> TopicBuilder<'k> {
         settings.iter().fold(self, |builder, (key, value)| builder.config(key, value))
     }
 
+    /// Creates the topic under exactly this name, which exists on another node.
+    pub fn create_named(mut self, name: &str) -> TestTopic<'k> {
+        name.clone_into(&mut self.name);
+        self.create()
+    }
+
     /// Creates the topic.
     pub fn create(self) -> TestTopic<'k> {
         self.kafka.create_topic(&self.name, self.partitions, &self.configs);
