@@ -80,6 +80,7 @@ impl WriteLoop {
             }
             if kept.elapsed() >= HOUSEKEEPING {
                 self.retry(|store| store.checkpoint().and_then(|()| store.sweep().map(drop)))?;
+                self.note_complete()?;
                 kept = Instant::now();
             }
         }
@@ -115,6 +116,9 @@ impl WriteLoop {
                     let slot = self.retry(|store| store.start_build(plan))?;
                     self.progress.want(plan.partition).start_count(slot.number());
                     started.push((plan.partition, slot.number(), slot.position()));
+                }
+                // Order matters: nothing answers before every partition is known, whenever the process ends.
+                for plan in &plans {
                     // An empty partition has caught up before its first record.
                     self.promote_first(plan.partition)?;
                 }
@@ -163,8 +167,18 @@ impl WriteLoop {
             self.progress.record_event("restored", Some(partition), format!("{reason}: {records} records"));
             let topic = &self.store.store().identity().topic;
             tracing::info!(topic, partition, reason, records, "partition restored");
+            self.note_complete()?;
         }
         Ok(promoted)
+    }
+
+    fn note_complete(&mut self) -> anyhow::Result<()> {
+        let (table, wanted) = (self.store.store().table(), self.progress.partitions());
+        let served = |partition| table.serving().contains_key(partition);
+        if table.was_complete() || wanted.is_empty() || !wanted.keys().all(served) {
+            return Ok(());
+        }
+        self.retry(Writer::complete)
     }
 
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.

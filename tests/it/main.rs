@@ -29,6 +29,7 @@ mod crash;
 mod demo;
 mod fixture;
 mod ghosts;
+mod growth;
 mod packaging;
 mod recreate;
 mod reset;

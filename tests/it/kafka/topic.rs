@@ -147,6 +147,17 @@ impl TestTopic<'_> {
         state.flush()
     }
 
+    /// Writes records as a producer that places keys in another way, and waits for all acknowledgements.
+    pub fn write_by(&self, partitioner: Partitioner, records: impl IntoIterator<Item = Record>) {
+        let mut other = TestProducer::create(self.kafka.client(), partitioner);
+        let mut state = self.state();
+        for record in records {
+            state.keys.extend(record.key.clone());
+            other.send(&self.name, record);
+        }
+        state.log.extend(other.flush());
+    }
+
     /// Begins a transaction. Its records count once it is committed; dropped without a verdict it stays open
     /// on the node until its timeout and holds back what read_committed readers see.
     pub fn begin(&self) -> Transaction<'_> {
