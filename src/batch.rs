@@ -47,8 +47,10 @@ pub struct StoredChange<'a> {
     pub slot: SlotNumber,
     /// `[0x01][slot][key]`.
     pub storage_key: &'a [u8],
-    /// `[header][value]`; none deletes the key.
-    pub stored: Option<&'a [u8]>,
+    /// `[header][value]`; of a delete the marker that may have to be kept.
+    pub stored: &'a [u8],
+    /// The key has no value any more.
+    pub deletes: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -79,9 +81,12 @@ impl Batch {
         };
         entry::push_key(&mut self.arena, slot, key);
         let key_end = self.arena.len();
-        if let Some(value) = value {
-            let headers = if self.keep_headers { record.headers } else { &[] };
-            entry::push_entry(&mut self.arena, record.offset, record.timestamp, headers, value);
+        let headers = if self.keep_headers { record.headers } else { &[] };
+        match value {
+            Some(value) => {
+                entry::push_entry(&mut self.arena, record.offset, record.timestamp, headers, value);
+            }
+            None => entry::push_marker(&mut self.arena, record.offset, record.timestamp),
         }
         self.rows.push(Row {
             head: head(key),
@@ -136,9 +141,9 @@ impl Batch {
     }
 
     /// Sorts by storage key and hands the last change of each key to `visit`, in key order.
-    pub fn last_changes<E>(
-        &mut self,
-        mut visit: impl FnMut(StoredChange<'_>) -> Result<(), E>,
+    pub fn last_changes<'a, E>(
+        &'a mut self,
+        mut visit: impl FnMut(StoredChange<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
         let arena = &self.arena;
         // Order matters: among equal keys the arena start tells the order of arrival.
@@ -211,8 +216,7 @@ impl Row {
     #[expect(clippy::indexing_slicing, reason = "the row's bounds were taken from this arena")]
     fn change<'a>(&self, arena: &'a [u8]) -> StoredChange<'a> {
         let stored = &arena[self.key_end as usize..self.end as usize];
-        let stored = if self.deletes { None } else { Some(stored) };
-        StoredChange { slot: self.slot, storage_key: self.storage_key(arena), stored }
+        StoredChange { slot: self.slot, storage_key: self.storage_key(arena), stored, deletes: self.deletes }
     }
 }
 

@@ -96,6 +96,15 @@ pub fn push_entry(
     out.extend_from_slice(value);
 }
 
+/// Appends the stored form of a marker: a tombstone that is kept, so that it outranks older values elsewhere.
+pub fn push_marker(out: &mut Vec<u8>, offset: Offset, timestamp: Timestamp) {
+    let first = out.len();
+    push_entry(out, offset, timestamp, &[], &[]);
+    if let Some(first) = out.get_mut(first) {
+        *first |= MARKER;
+    }
+}
+
 impl EntryHeader {
     /// Reads the header of a stored entry.
     ///

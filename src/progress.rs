@@ -148,7 +148,7 @@ impl Progress {
         Arc::clone(Arc::make_mut(&mut partitions).entry(partition).or_default())
     }
 
-    /// Takes `partition` out of the wanted ones.
+    /// Takes notice that the topic has no such partition any more.
     pub fn forget(&self, partition: Partition) {
         Arc::make_mut(&mut self.partitions.write()).remove(&partition);
     }

@@ -47,8 +47,8 @@ pub struct Stored<'a> {
     pub position: Position,
     /// Last time the slot held everything the log held; of a slot being filled, when that began.
     pub current_at: Option<Millis>,
-    /// Why the slot was built.
-    pub reason: BuildReason,
+    /// Why the slot is being filled; none of a slot that serves.
+    pub filling: Option<BuildReason>,
     /// A build that was decided and has not begun.
     pub requested: Option<BuildReason>,
 }
@@ -68,7 +68,7 @@ pub struct Facts<'a> {
     pub tombstones_kept: Duration,
     /// When the cluster was asked.
     pub now: Millis,
-    /// Whether the slot has been followed since the process started.
+    /// Whether this process has been reading the slot on.
     pub followed: bool,
 }
 
@@ -136,11 +136,9 @@ impl Stored<'_> {
         let age =
             Duration::from_millis(facts.now.get().saturating_sub(current_at.get()).max(0).unsigned_abs());
         let outage = !facts.followed || age > OUTAGE;
-        // A build that is already made for this reason and takes longer would never end.
-        outage
-            && age > facts.tombstones_kept
-            && self.position < facts.end_offset
-            && self.reason != BuildReason::TombstonesExpired
+        // A build that is already made for this reason and takes longer would never end, unless it was interrupted.
+        let second = facts.followed && self.filling == Some(BuildReason::TombstonesExpired);
+        outage && age > facts.tombstones_kept && self.position < facts.end_offset && !second
     }
 }
 

@@ -111,11 +111,13 @@ impl View {
     /// Looks a key up.
     ///
     /// # Errors
-    /// [`LookUpError::Restoring`] before every wanted partition has caught up once.
+    /// [`LookUpError::Restoring`] before every wanted partition has caught up once, and for a miss while an
+    /// added one has not.
     pub fn look_up(&self, key: &[u8]) -> Result<LookUp, LookUpError> {
         for _ in 0..MISS_ATTEMPTS {
             let table = self.store.table();
-            if !self.is_complete(&table) {
+            let complete = self.is_complete(&table);
+            if !complete && !table.was_complete() {
                 return Err(LookUpError::Restoring);
             }
             if let Some(entry) = self.store.find(&table, key)? {
@@ -126,6 +128,11 @@ impl View {
             let positions = Positions::of(&table);
             if let Some(entry) = self.store.find(&table, key)? {
                 return Ok(LookUp::Found(entry));
+            }
+            // A partition was added and may hold the key: a hit elsewhere counts until it is restored, a miss
+            // does not.
+            if !complete {
+                return Err(LookUpError::Restoring);
             }
             if self.store.is_current(&table) {
                 return Ok(LookUp::Absent(positions));

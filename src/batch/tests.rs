@@ -31,7 +31,9 @@ fn changes(batch: &mut Batch) -> Vec<(Vec<u8>, Option<i64>)> {
     let mut seen = Vec::new();
     batch
         .last_changes(|change| {
-            let offset = change.stored.map(|stored| EntryHeader::parse(stored).unwrap().offset.get());
+            let header = EntryHeader::parse(change.stored).unwrap();
+            assert_eq!(header.marker, change.deletes);
+            let offset = (!change.deletes).then(|| header.offset.get());
             seen.push((change.key().to_vec(), offset));
             Ok::<_, ()>(())
         })

@@ -25,7 +25,7 @@ use crate::entry::SlotNumber;
 use crate::kafka::{Cluster, Error, TopicSettings, TopicState};
 use crate::position::{Partition, Position};
 use crate::progress::{TopicFacts, TroubleCode};
-use crate::store::RowEdit;
+use crate::store::{RowEdit, Slot};
 use crate::time::Millis;
 use crate::view::View;
 
@@ -85,8 +85,8 @@ pub(super) struct Coordinator {
     following: Arc<AtomicBool>,
     live: BTreeMap<Partition, Reading>,
     builder: BTreeMap<Partition, Reading>,
-    /// Partitions whose slot was found fit to be read on since the process started.
-    followed: BTreeSet<Partition>,
+    /// Slots that were found fit to be read on since the process started.
+    followed: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Millis, Position)>,
     /// Where a partition stood when it last moved, and when that was.
@@ -159,7 +159,10 @@ impl Coordinator {
         let topic = self.view.config().topic.clone();
         match self.cluster.observe(&topic).and_then(|state| self.refresh_settings().map(|()| state)) {
             Ok(state) => {
-                self.regain(&state);
+                if self.is_foreign(&state) {
+                    return self.halt(&state);
+                }
+                self.regain();
                 self.take_notice(&state)?;
                 self.steer(&state, &before)
             }
@@ -232,15 +235,15 @@ impl Coordinator {
         }
     }
 
-    /// Ends the trouble of a topic that could not be followed, unless it is the wrong one.
-    fn regain(&self, state: &TopicState) {
-        let table = self.view.store().table();
-        let foreign = table
-            .slots()
-            .any(|slot| slot.cluster_id() != state.cluster_id && slot.topic_id() != state.topic_id);
-        if foreign {
-            return self.halt(state);
-        }
+    /// The state is of another topic on another cluster than what is stored.
+    fn is_foreign(&self, state: &TopicState) -> bool {
+        let foreign =
+            |slot: &Arc<Slot>| slot.cluster_id() != state.cluster_id && slot.topic_id() != state.topic_id;
+        self.view.store().table().slots().any(foreign)
+    }
+
+    /// Ends the trouble of a topic that could not be followed.
+    fn regain(&self) {
         let ours = |code| {
             use TroubleCode::{BrokerUnreachable, TopicMissing, Unauthorized, WrongCluster};
             matches!(code, BrokerUnreachable | TopicMissing | Unauthorized | WrongCluster)
@@ -251,7 +254,12 @@ impl Coordinator {
         }
     }
 
-    fn halt(&self, state: &TopicState) {
+    /// Touches nothing: what this cluster has is no concern of the view.
+    fn halt(&mut self, state: &TopicState) -> anyhow::Result<()> {
+        for role in [Role::Live, Role::Builder] {
+            let partitions: Vec<_> = self.reading(role).keys().copied().collect();
+            partitions.into_iter().try_for_each(|partition| self.leave(role, partition))?;
+        }
         let detail = format!(
             "the brokers belong to cluster {}, the stored view to another; check kafka.bootstrap, or move the view's \
              directory away to start over",
@@ -261,6 +269,7 @@ impl Coordinator {
             self.view.progress().record_event(TroubleCode::WrongCluster.as_str(), None, detail.clone());
             tracing::error!(view = %self.view.name(), detail, "the view is halted");
         }
+        Ok(())
     }
 
     fn port(&self, role: Role) -> &ReaderPort {

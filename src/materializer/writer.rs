@@ -24,12 +24,12 @@ pub(super) enum Work {
     Build(Vec<BuildPlan>, Sender<Vec<(Partition, SlotNumber, Position)>>),
     /// Let the slot being filled answer, if it is far enough; answers whether it does.
     Promote(Partition, Sender<bool>),
-    /// Drop what is stored of a partition that the topic has no more.
-    Retire(Partition, Sender<()>),
     /// Change what is decided of partitions.
     Decide(Vec<(Partition, RowEdit)>, Sender<()>),
     /// Apply the batches that were handed over before; answers then.
     Settle(Sender<()>),
+    /// Drop everything of a partition that the topic does not have any more; answers when done.
+    Drop(Partition, Sender<()>),
     /// The topic has this many partitions now.
     Grow(u32),
 }
@@ -80,6 +80,7 @@ impl WriteLoop {
             }
             if kept.elapsed() >= HOUSEKEEPING {
                 self.retry(|store| store.checkpoint().and_then(|()| store.sweep().map(drop)))?;
+                self.note_complete()?;
                 kept = Instant::now();
             }
         }
@@ -116,6 +117,9 @@ impl WriteLoop {
                     let slot = self.retry(|store| store.start_build(plan))?;
                     self.progress.want(plan.partition).start_count(slot.number());
                     started.push((plan.partition, slot.number(), slot.position()));
+                }
+                // Order matters: nothing answers before every partition is known, whenever the process ends.
+                for plan in &plans {
                     // An empty partition has caught up before its first record.
                     self.promote_first(plan.partition)?;
                 }
@@ -125,13 +129,13 @@ impl WriteLoop {
                 let promoted = self.promote(partition)?;
                 let _ = answer.send(promoted);
             }
-            Work::Retire(partition, answer) => {
-                self.retry(|store| store.retire(partition))?;
-                self.progress.forget(partition);
-                let _ = answer.send(());
-            }
             Work::Decide(edits, answer) => {
                 self.retry(|store| store.decide(&edits))?;
+                let _ = answer.send(());
+            }
+            Work::Drop(partition, answer) => {
+                self.retry(|store| store.drop_partition(partition))?;
+                self.progress.forget(partition);
                 let _ = answer.send(());
             }
             Work::Settle(answer) => {
@@ -167,8 +171,18 @@ impl WriteLoop {
             self.progress.record_event("restored", Some(partition), format!("{reason}: {records} records"));
             let topic = &self.store.store().identity().topic;
             tracing::info!(topic, partition, reason, records, "partition restored");
+            self.note_complete()?;
         }
         Ok(promoted)
+    }
+
+    fn note_complete(&mut self) -> anyhow::Result<()> {
+        let (table, wanted) = (self.store.store().table(), self.progress.partitions());
+        let served = |partition| table.serving().contains_key(partition);
+        if table.was_complete() || wanted.is_empty() || !wanted.keys().all(served) {
+            return Ok(());
+        }
+        self.retry(Writer::complete)
     }
 
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.

@@ -9,7 +9,7 @@ fn stored(position: i64) -> Stored<'static> {
         topic_id: TOPIC,
         position: Position::new(position),
         current_at: Some(Millis::new(1_000_000)),
-        reason: BuildReason::FirstStart,
+        filling: None,
         requested: None,
     }
 }
@@ -31,7 +31,7 @@ fn every_state_of_the_log_has_its_decision() {
     let late = Facts { now: Millis::new(1_000_000 + 60_001), ..facts(0, 9) };
     let early = Facts { now: Millis::new(0), ..facts(0, 9) };
     let requested = Stored { requested: Some(BuildReason::OperatorReset), ..stored(5) };
-    let of_that_kind = Stored { reason: BuildReason::TombstonesExpired, ..stored(5) };
+    let of_that_kind = Stored { filling: Some(BuildReason::TombstonesExpired), ..stored(5) };
     let brief = Duration::from_millis(100);
     let rows = [
         (stored(5), facts(0, 9), Decision::Continue),
@@ -46,7 +46,8 @@ fn every_state_of_the_log_has_its_decision() {
         (stored(5), late, Decision::Build(BuildReason::TombstonesExpired)),
         (stored(9), late, Decision::Continue),
         (stored(5), Facts { followed: true, ..late }, Decision::Build(BuildReason::TombstonesExpired)),
-        (of_that_kind, late, Decision::Continue),
+        (of_that_kind, Facts { followed: true, ..late }, Decision::Continue),
+        (of_that_kind, late, Decision::Build(BuildReason::TombstonesExpired)),
         (Stored { current_at: None, ..stored(5) }, late, Decision::Continue),
         (stored(5), early, Decision::Continue),
         (

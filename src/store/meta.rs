@@ -78,6 +78,9 @@ pub struct Counters {
     pub next_slot: u32,
     /// Swaps that readers could see.
     pub generation: u64,
+    /// Every wanted partition was served at some time.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 pub(super) fn slot_key(slot: SlotNumber) -> [u8; 6] {

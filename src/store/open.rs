@@ -96,6 +96,7 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
     let rows: BTreeMap<Partition, meta::PartitionRow> = meta::partition_rows(&db)?.into_iter().collect();
     let mut table = SlotTable::default();
     table.generation = counters.generation;
+    table.was_complete = counters.complete;
     for (partition, row) in &rows {
         let mut take =
             |number| slots.remove(&number).ok_or_else(|| Error::corrupt("a slot's row is missing"));

@@ -140,6 +140,7 @@ pub struct SlotTable {
     pub(super) building: BTreeMap<Partition, Arc<Slot>>,
     pub(super) rows: BTreeMap<Partition, PartitionRow>,
     pub(super) generation: u64,
+    pub(super) was_complete: bool,
     locator: Locator,
 }
 
@@ -182,6 +183,12 @@ impl SlotTable {
         self.generation
     }
 
+    /// Returns whether every wanted partition was served at some time.
+    #[must_use]
+    pub fn was_complete(&self) -> bool {
+        self.was_complete
+    }
+
     /// Returns the pairs by which keys are found, each with the number of partitions it explains.
     pub fn pairs(&self) -> impl Iterator<Item = (Pair, usize)> + '_ {
         let ones = |words: &Vec<u64>| words.iter().map(|word| word.count_ones() as usize).sum();
@@ -222,6 +229,22 @@ impl SlotTable {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether another partition can hold `key` as well, now or once it is read: then a tombstone in
+    /// `slot` has to be kept.
+    pub(super) fn may_lie_elsewhere(&self, key: &[u8], slot: &Slot) -> bool {
+        let own = slot.partition();
+        if self.slots().all(|other| other.partition() == own) {
+            return false;
+        }
+        // Of a slot that is being filled the records that tell may be still to come.
+        let serves = self.serving.get(&own).is_some_and(|serving| serving.number() == slot.number());
+        let leads_away = |(pair, partitions): &(Pair, Vec<u64>)| {
+            let partition = pair.partition(key);
+            partition != own && (holds(partitions, partition) || !self.serving.contains_key(&partition))
+        };
+        !serves || self.has_unexplained() || self.locator.pairs.iter().any(leads_away)
     }
 
     /// Returns the table with its locator made anew from the slots' ledgers.

@@ -131,7 +131,7 @@ fn a_retired_partition_answers_no_more_and_leaves_nothing_behind() {
     put(&mut batch, slot, 0, b"a", Some(b"1"));
     writer.apply(&mut batch).unwrap();
     writer.promote(0).unwrap();
-    writer.retire(0).unwrap();
+    writer.drop_partition(0).unwrap();
     assert_eq!((value(&store, b"a"), store.table().generation()), (None, 2));
     assert_eq!(writer.sweep().unwrap(), 1);
     drop((store, writer));

@@ -100,11 +100,12 @@ impl Writer {
     /// # Errors
     /// [`Error::NoSpace`] and other transient errors; [`Error::Corrupt`] when the store is damaged.
     pub fn apply(&mut self, batch: &mut Batch) -> Result<()> {
-        let table = self.store.table();
-        let slot_of = |number: SlotNumber| table.slots().find(|slot| slot.number() == number);
+        let mut table = self.store.table();
+        let known = Arc::clone(&table);
+        let slot_of = |number: SlotNumber| known.slots().find(|slot| slot.number() == number);
         let mut write = WriteBatch::with_capacity_bytes(batch.bytes() + batch.len() * 4);
         let mut slot: Option<&Arc<Slot>> = None;
-        let mut relocate = false;
+        let (mut relocate, mut deletes) = (false, Vec::new());
         batch.last_changes(|change| {
             if slot.is_none_or(|slot| slot.number() != change.slot) {
                 slot = slot_of(change.slot);
@@ -112,15 +113,22 @@ impl Writer {
             // A slot that was dropped while the batch was on its way takes its changes along.
             let Some(slot) = slot else { return Ok(()) };
             relocate |= slot.ledger().verified.check(change.key(), slot.partition());
-            match change.stored {
-                Some(stored) => write.put(change.storage_key, stored),
-                None => write.delete(change.storage_key),
+            match change.deletes {
+                false => write.put(change.storage_key, change.stored),
+                true => deletes.push((slot, change)),
             }
             Ok::<_, Error>(())
         })?;
         if relocate {
             // Order matters: readers learn where to look before there is something to find.
-            self.store.table.store(Arc::new(SlotTable::clone(&table).relocated()));
+            table = Arc::new(SlotTable::clone(&table).relocated());
+            self.store.table.store(Arc::clone(&table));
+        }
+        for (slot, change) in deletes {
+            match table.may_lie_elsewhere(change.key(), slot) {
+                false => write.delete(change.storage_key),
+                true => write.put(change.storage_key, change.stored),
+            }
         }
         let mut reached = Vec::with_capacity(batch.advances().len());
         for advance in batch.advances() {
@@ -217,24 +225,42 @@ impl Writer {
         Ok(true)
     }
 
-    /// Drops all slots of a partition that the topic has no more.
+    /// Takes notice that every wanted partition is served.
     ///
     /// # Errors
     /// As [`Writer::apply`].
-    pub fn retire(&mut self, partition: Partition) -> Result<()> {
+    pub fn complete(&mut self) -> Result<()> {
+        let counters = Counters { complete: true, ..self.counters.clone() };
+        let mut write = WriteBatch::default();
+        meta::put(&mut write, &COUNTERS_KEY, &counters)?;
+        self.store.db.write(write)?;
+        self.counters = counters;
         let mut table = SlotTable::clone(&self.store.table());
-        let counters = Counters { generation: self.counters.generation + 1, ..self.counters.clone() };
+        table.was_complete = true;
+        self.store.table.store(Arc::new(table));
+        Ok(())
+    }
+
+    /// Drops everything of a partition that the topic does not have any more.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`].
+    pub fn drop_partition(&mut self, partition: Partition) -> Result<()> {
+        let mut table = SlotTable::clone(&self.store.table());
+        let serving = table.serving.remove(&partition);
+        let building = table.building.remove(&partition);
+        let generation = self.counters.generation + u64::from(serving.is_some());
+        let counters = Counters { generation, ..self.counters.clone() };
         let mut write = WriteBatch::default();
         meta::put(&mut write, &COUNTERS_KEY, &counters)?;
         write.delete(meta::partition_key(partition));
         self.store.db.write(write)?;
 
-        self.retired.extend(table.serving.remove(&partition));
-        self.retired.extend(table.building.remove(&partition));
         table.rows.remove(&partition);
-        table.generation = counters.generation;
+        table.generation = generation;
         self.counters = counters;
         self.store.table.store(Arc::new(table.relocated()));
+        self.retired.extend(serving.into_iter().chain(building));
         Ok(())
     }
 

@@ -81,12 +81,20 @@ impl Condition {
         for (partition, known) in wanted.iter() {
             let serving = table.serving().get(partition);
             let (state, reason) = partition_state(table, *partition, known, trouble.as_ref());
+            // What was complete once goes on serving while a partition that was added is restored.
+            let (state, reason) = match state {
+                State::Restoring if table.was_complete() => {
+                    (State::Rebuilding, reason.or(Some("partition-added")))
+                }
+                _ => (state, reason),
+            };
             if worst.0.0 < state {
                 worst.0 = (state, reason);
             }
             worst.1 += lag(serving.or_else(|| table.building().get(partition)), known);
         }
-        let served = wanted.keys().map(|partition| table.serving().get(partition)?.caught_up_at());
+        let counted = wanted.keys().filter(|partition| !is_added(table, **partition));
+        let served = counted.map(|partition| table.serving().get(partition)?.caught_up_at());
         worst.2 = served.min().flatten();
         let ((state, reason), lag, caught_up_at) = worst;
         Self { state, reason, lag, caught_up_at, generation }
@@ -97,6 +105,11 @@ impl Condition {
     pub fn staleness(&self) -> Option<f64> {
         self.caught_up_at.map(|at| Millis::now().seconds_since(at))
     }
+}
+
+/// Not served yet, in a view that was complete before.
+fn is_added(table: &SlotTable, partition: Partition) -> bool {
+    table.was_complete() && !table.serving().contains_key(&partition)
 }
 
 pub(super) fn lag(slot: Option<&std::sync::Arc<Slot>>, known: &PartitionProgress) -> u64 {
@@ -143,7 +156,7 @@ pub(super) fn partition_state(
 pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Duration) -> Result<(), NotReady> {
     let wanted = progress.partitions();
     let unserved = wanted.keys().filter(|partition| !table.serving().contains_key(partition)).count();
-    if wanted.is_empty() || unserved > 0 {
+    if wanted.is_empty() || (unserved > 0 && !table.was_complete()) {
         let trouble = progress.trouble();
         let reason = trouble.as_ref().map_or("restoring", |trouble| trouble.code.as_str());
         let detail = match trouble {
@@ -153,7 +166,10 @@ pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Durat
         };
         return Err(NotReady { reason, detail });
     }
-    for (partition, _) in wanted.iter().filter(|(_, known)| !known.caught_up()) {
+    let behind = |(partition, known): &(&Partition, &std::sync::Arc<PartitionProgress>)| {
+        !known.caught_up() && !is_added(table, **partition)
+    };
+    for (partition, _) in wanted.iter().filter(behind) {
         let at = table.serving().get(partition).and_then(|slot| slot.caught_up_at());
         let age = at.map_or(f64::INFINITY, |at| Millis::now().seconds_since(at));
         if age > max_staleness.as_secs_f64() {

@@ -2,12 +2,15 @@
 
 mod builder;
 mod compare;
+mod facts;
 mod http;
 mod instance;
+mod onlookers;
 
 pub use builder::AppBuilder;
 pub use http::{Connection, Response};
 pub use instance::Exit;
+pub use onlookers::versioned;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

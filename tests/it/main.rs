@@ -24,21 +24,25 @@ mod kafka;
 mod process;
 
 mod cli;
+mod clusters;
 mod content;
 mod crash;
 mod damage;
-
 mod demo;
 mod disk_full;
 mod fixture;
+mod ghosts;
+mod growth;
 mod lifecycle;
 mod metrics;
 mod mirror;
 mod outage;
 mod packaging;
-
 mod readme;
 mod rebuild_cli;
+mod rebuild_crash;
+mod recreate;
 mod refusal;
+mod reset;
 mod restore;
 mod stored;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::{Coordinator, Reading, Role};
-use crate::kafka::TopicState;
 use crate::materializer::writer::Work;
 use crate::position::Partition;
 use crate::store::BuildPlan;
@@ -36,29 +35,6 @@ impl Coordinator {
             if let Some(slot) = table.slots().find(|slot| slot.number() == number) {
                 self.read(role, partition, slot)?;
             }
-        }
-        Ok(())
-    }
-
-    /// A topic that was created again with fewer partitions leaves slots without a source. They answer until all
-    /// others have been built anew, so that the old state goes as a whole.
-    pub(super) fn retire_surplus(&mut self, state: &TopicState) -> anyhow::Result<()> {
-        let table = self.view.store().table();
-        let of_this_topic =
-            |partition| table.serving().get(partition).is_some_and(|slot| slot.topic_id() == state.topic_id);
-        if !state.partitions.keys().all(of_this_topic) {
-            return Ok(());
-        }
-        let surplus = table.slots().filter(|slot| {
-            slot.topic_id() != state.topic_id && !state.partitions.contains_key(&slot.partition())
-        });
-        let surplus: Vec<_> = surplus.map(|slot| slot.partition()).collect();
-        drop(table);
-        for partition in surplus {
-            self.leave(Role::Live, partition)?;
-            self.leave(Role::Builder, partition)?;
-            self.ask(|answer| Work::Retire(partition, answer))?;
-            self.view.progress().record_event("partition-retired", Some(partition), String::new());
         }
         Ok(())
     }

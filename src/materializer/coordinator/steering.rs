@@ -1,6 +1,6 @@
 //! Each partition compared with what the cluster says: read on, build anew, or leave alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::bounded;
 
-use super::{Coordinator, Reading, Role};
+use super::{Coordinator, Reading, Role, Work};
 use crate::entry::SlotNumber;
 use crate::kafka::{PartitionLog, TopicState};
 use crate::materializer::reader::Command;
@@ -16,7 +16,7 @@ use crate::position::{Partition, Position};
 use crate::progress::TroubleCode;
 use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
 use crate::source::Failure;
-use crate::store::{BuildPlan, Slot, SlotTable};
+use crate::store::{BuildPlan, RowEdit, Slot, SlotTable};
 
 /// How long a partition that failed rests before it is read again.
 const REST: Duration = Duration::from_secs(5);
@@ -45,11 +45,35 @@ impl Coordinator {
         // Order matters: slots out of the table are dropped once nobody holds it, this thread included.
         drop(table);
         self.begin(plans)?;
-        self.retire_surplus(state)?;
+        self.drop_gone(state)?;
         for (partition, log) in &state.partitions {
             self.ahead.entry(*partition).or_insert((state.observed_at, log.end));
         }
         self.compare_positions();
+        Ok(())
+    }
+
+    /// A recreated topic can have fewer partitions. Those of the old one serve until the new one is complete.
+    fn drop_gone(&mut self, state: &TopicState) -> anyhow::Result<()> {
+        let table = self.view.store().table();
+        let is_gone = |slot: &&Arc<Slot>| {
+            slot.topic_id() != state.topic_id && !state.partitions.contains_key(&slot.partition())
+        };
+        let gone: BTreeSet<_> = table.slots().filter(is_gone).map(|slot| slot.partition()).collect();
+        let is_new =
+            |partition| table.serving().get(partition).is_some_and(|slot| slot.topic_id() == state.topic_id);
+        let complete = state.partitions.keys().all(is_new);
+        drop(table);
+        for partition in gone {
+            self.leave(Role::Live, partition)?;
+            self.leave(Role::Builder, partition)?;
+            if complete {
+                self.ask(|answer| Work::Drop(partition, answer))?;
+                self.ahead.remove(&partition);
+                self.view.progress().record_event("partition-gone", Some(partition), String::new());
+                tracing::info!(view = %self.view.name(), partition, "the topic no longer has the partition");
+            }
+        }
         Ok(())
     }
 
@@ -70,12 +94,15 @@ impl Coordinator {
             end_offset: log.end,
             tombstones_kept: self.settings.tombstones_kept.unwrap_or(self.rhythm.rebuild.tombstones_kept),
             now: state.observed_at,
-            followed: self.followed.contains(&partition),
+            followed: false,
         };
         let (serving, building) = (table.serving().get(&partition), table.building().get(&partition));
         let mut begin = None;
         if let Some(slot) = building {
-            let stored = Stored { current_at: Some(slot.build().started_at), ..stored(slot, before) };
+            let build = slot.build();
+            let (current_at, filling) = (Some(build.started_at), Some(build.reason));
+            let stored = Stored { current_at, filling, ..stored(slot, before) };
+            let facts = Facts { followed: self.followed.contains(&slot.number()), ..facts };
             let role = if serving.is_some() { Role::Builder } else { Role::Live };
             match decide(Some(stored), &facts) {
                 Decision::Continue => self.read(role, partition, slot)?,
@@ -87,9 +114,15 @@ impl Coordinator {
             return Ok(begin.or((building.is_none()).then_some(BuildReason::FirstStart)));
         };
         let requested = table.row(partition).requested;
+        let facts = Facts { followed: self.followed.contains(&slot.number()), ..facts };
         match decide(Some(Stored { requested, ..stored(slot, before) }), &facts) {
             Decision::Continue => self.read(Role::Live, partition, slot)?,
             Decision::Build(reason) => {
+                let expired = reason == BuildReason::TombstonesExpired && requested.is_none();
+                if building.is_none() && expired {
+                    // Order matters: read on, the slot looks current, and nothing would tell what it missed.
+                    self.decide_rows(vec![(partition, RowEdit::Request(reason))])?;
+                }
                 if building.is_none() && room {
                     begin = Some(reason);
                 }
@@ -100,7 +133,6 @@ impl Coordinator {
             }
             Decision::Halt => self.leave(Role::Live, partition)?,
         }
-        self.followed.insert(partition);
         Ok(begin)
     }
 
@@ -148,6 +180,7 @@ impl Coordinator {
         let position = slot.position();
         tracing::debug!(view = %self.view.name(), partition, ?role, %position, "reading on");
         self.reading(role).insert(partition, Reading::Into(number));
+        self.followed.insert(number);
         self.moved.remove(&partition);
         let command = Command::Follow { partition, slot: number, position };
         self.port(role).commands.send(command).context("a reader is gone")
@@ -164,11 +197,15 @@ impl Coordinator {
             anyhow::ensure!(self.stop.is_cancelled(), "a reader does not leave partition {partition}");
             return Ok(());
         }
-        self.ask(super::Work::Settle)
+        self.ask(Work::Settle)
     }
 
     /// A partition the source gave up is never forgotten: it is read again after a rest.
     pub(super) fn rest(&mut self, role: Role, partition: Partition, failure: Failure) {
+        // It was left meanwhile.
+        if !self.reading(role).contains_key(&partition) {
+            return;
+        }
         let (code, reason) = match failure {
             Failure::Gone => {
                 self.reading(role).remove(&partition);
@@ -239,7 +276,7 @@ fn stored<'s>(slot: &'s Slot, before: &BTreeMap<SlotNumber, Position>) -> Stored
         topic_id: slot.topic_id(),
         position: before.get(&slot.number()).copied().unwrap_or_default(),
         current_at: slot.caught_up_at(),
-        reason: slot.build().reason,
+        filling: None,
         requested: None,
     }
 }

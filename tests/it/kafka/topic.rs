@@ -56,6 +56,12 @@ impl<'k> TopicBuilder<'k> {
         settings.iter().fold(self, |builder, (key, value)| builder.config(key, value))
     }
 
+    /// Creates the topic under exactly this name, which exists on another node.
+    pub fn create_named(mut self, name: &str) -> TestTopic<'k> {
+        name.clone_into(&mut self.name);
+        self.create()
+    }
+
     /// Creates the topic.
     pub fn create(self) -> TestTopic<'k> {
         self.kafka.create_topic(&self.name, self.partitions, &self.configs);
@@ -141,6 +147,17 @@ impl TestTopic<'_> {
         state.flush()
     }
 
+    /// Writes records as a producer that places keys in another way, and waits for all acknowledgements.
+    pub fn write_by(&self, partitioner: Partitioner, records: impl IntoIterator<Item = Record>) {
+        let mut other = TestProducer::create(self.kafka.client(), partitioner);
+        let mut state = self.state();
+        for record in records {
+            state.keys.extend(record.key.clone());
+            other.send(&self.name, record);
+        }
+        state.log.extend(other.flush());
+    }
+
     /// Begins a transaction. Its records count once it is committed; dropped without a verdict it stays open
     /// on the node until its timeout and holds back what read_committed readers see.
     pub fn begin(&self) -> Transaction<'_> {
@@ -175,7 +192,11 @@ impl TestTopic<'_> {
 
     /// Deletes the topic and creates an empty one of the same name: another log under another topic id.
     pub fn recreate(&self) {
-        let partitions = self.partition_count();
+        self.recreate_with(self.partition_count());
+    }
+
+    /// Deletes the topic and creates an empty one of the same name with another number of partitions.
+    pub fn recreate_with(&self, partitions: i32) {
         self.drop_topic();
         self.create_again(partitions);
     }

@@ -1,0 +1,123 @@
+//! Keys that live in more than one partition: the topic grew, or producers disagree.
+
+use crate::app::{TestApp, versioned};
+use crate::kafka::{Partitioner, Record, TestKafka, TestTopic};
+
+const KEYS: u64 = 200;
+
+fn keys() -> Vec<String> {
+    (0..KEYS).map(|number| format!("k{number}")).collect()
+}
+
+fn write(topic: &TestTopic<'_>, numbers: std::ops::Range<u64>, version: u64) {
+    topic.write_all(numbers.map(|number| format!("k{number}")).map(|key| {
+        let value = versioned(&key, version);
+        Record::put(key, value)
+    }));
+}
+
+fn delete(topic: &TestTopic<'_>, numbers: std::ops::Range<u64>) {
+    topic.write_all(numbers.map(|number| Record::delete(format!("k{number}"))));
+}
+
+fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka, group: &str) -> TestApp<'k> {
+    let app = TestApp::builder(kafka).view("v", topic).set("kafka.group", group);
+    app.set("kafka.poll_interval", "200ms").set("mirror.interval", "100ms").start().restored()
+}
+
+fn compare(app: &TestApp<'_>, topic: &TestTopic<'_>) {
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+}
+
+/// Compares after a restart, after a rebuild of every partition, and with a view that begins from nothing.
+fn compare_all_ways(mut app: TestApp<'_>, topic: &TestTopic<'_>, kafka: &TestKafka, group: &str) {
+    compare(&app, topic);
+    app.terminate();
+    app.start_again();
+    compare(&app, topic);
+    app.wait_until_signed("v", group);
+    let generation = app.generation("v") + u64::try_from(topic.partition_count()).unwrap();
+    kafka.groups(&[
+        "--group",
+        group,
+        "--topic",
+        topic.name(),
+        "--reset-offsets",
+        "--to-earliest",
+        "--execute",
+    ]);
+    app.wait_for_generation("v", generation);
+    compare(&app, topic);
+    compare(&start(topic, kafka, &format!("{group}-fresh")), topic);
+}
+
+/// FAULTS row 25.
+#[test]
+fn a_topic_that_grows_is_followed_and_the_newest_record_of_a_moved_key_counts() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("grows").partitions(2).create();
+    write(&topic, 0..KEYS, 1);
+    let app = start(&topic, kafka, "g-grows");
+    topic.add_partitions(4);
+    write(&topic, 0..50, 2);
+    write(&topic, KEYS..KEYS + 100, 1);
+    delete(&topic, 50..100);
+    app.wait_for_event("v", "partitions-added");
+    compare(&app, &topic);
+
+    // Deleted after the growth was noticed, and some of it written again.
+    delete(&topic, 20..40);
+    delete(&topic, 100..150);
+    write(&topic, 30..60, 3);
+    compare(&app, &topic);
+    let pairs = app.status("v")["partitioners"].to_string();
+    assert!(pairs.contains("[\"murmur2\",2]") && pairs.contains("[\"murmur2\",4]"), "{pairs}");
+    compare_all_ways(app, &topic, kafka, "g-grows");
+}
+
+/// FAULTS row 25.
+#[test]
+fn a_view_goes_on_serving_while_an_added_partition_is_restored() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("grows-slowly").partitions(1).create();
+    write(&topic, 0..KEYS, 1);
+    let app = TestApp::builder(kafka)
+        .view("v", &topic)
+        .set("kafka.poll_interval", "5s")
+        .set("batch.records_max", 10)
+        .start()
+        .restored();
+    topic.add_partitions(2);
+    topic.write_all((0..30_000).map(|number| Record::put(format!("n{number}"), "x").to(1)));
+    app.read_while("v", &keys(), || {
+        app.wait_for_status("v", "a partition that is restored", |status| {
+            status["partitions"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|one| one["state"] == "restoring"))
+        });
+        assert_eq!(app.get("v", "nobody").status, 503);
+        let status = app.status("v");
+        assert_eq!((&status["state"], &status["ready"]), (&"rebuilding".into(), &true.into()), "{status}");
+        app.wait_until_restored();
+    });
+    assert_eq!(app.get("v", "nobody").status, 404);
+    app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS row 26.
+#[test]
+fn keys_placed_by_two_partitioners_have_their_newest_record_every_time() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("mixed").partitions(4).create();
+    write(&topic, 0..KEYS, 1);
+    topic
+        .write_by(Partitioner::Crc32, (50..KEYS).map(|number| Record::put(format!("k{number}"), "by crc32")));
+    let app = start(&topic, kafka, "g-mixed");
+    compare(&app, &topic);
+    write(&topic, 100..150, 2);
+    delete(&topic, 150..KEYS);
+    topic.write_by(Partitioner::Crc32, (0..20).map(|number| Record::delete(format!("k{number}"))));
+    write(&topic, 180..190, 3);
+    compare_all_ways(app, &topic, kafka, "g-mixed");
+}

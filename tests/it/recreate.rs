@@ -1,0 +1,115 @@
+//! A topic that is deleted, and one that comes back under the same name.
+
+use crate::app::TestApp;
+use crate::kafka::{Record, TestKafka, TestTopic};
+
+fn write(topic: &TestTopic<'_>, prefix: &str, count: u32) {
+    topic.write_all((0..count).map(|number| Record::put(format!("{prefix}{number}"), format!("{number}"))));
+}
+
+fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka) -> TestApp<'k> {
+    let app = TestApp::builder(kafka).view("v", topic).set("kafka.poll_interval", "200ms");
+    app.start().restored()
+}
+
+/// Waits until the view is the new topic's, and compares.
+fn assert_follows(app: &TestApp<'_>, topic: &TestTopic<'_>, old_topic_id: &str) {
+    app.wait_for_status("v", "another topic id", |status| status["topic_id"] != old_topic_id);
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+}
+
+fn topic_id(app: &TestApp<'_>) -> String {
+    app.status("v")["topic_id"].as_str().expect("a topic id").to_owned()
+}
+
+fn recreated(name: &str, count: u32, stopped: bool) {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic(name).partitions(2).create();
+    topic.put("same", "value");
+    write(&topic, "old-", 300);
+    let mut app = start(&topic, kafka);
+    let (old, etag) = (topic_id(&app), app.get("v", "same").header("etag").map(str::to_owned));
+    if stopped {
+        app.terminate();
+    }
+    topic.recreate();
+    topic.put("same", "value");
+    write(&topic, "new-", count);
+    if stopped {
+        app.start_again();
+    }
+    assert_follows(&app, &topic, &old);
+    assert_eq!(app.get("v", "old-1").status, 404);
+    assert_ne!(app.get("v", "same").header("etag").map(str::to_owned), etag);
+    app.wait_for_event("v", "topic-recreated");
+}
+
+/// FAULTS row 19 (a).
+#[test]
+fn a_topic_recreated_with_fewer_records_replaces_the_old_one() {
+    recreated("recreated-fewer", 20, false);
+}
+
+/// FAULTS row 19 (b).
+#[test]
+fn a_topic_recreated_with_more_records_replaces_the_old_one() {
+    recreated("recreated-more", 3000, false);
+}
+
+/// FAULTS row 19 (a).
+#[test]
+fn a_topic_recreated_with_fewer_records_while_stopped_replaces_the_old_one() {
+    recreated("recreated-fewer-stopped", 20, true);
+}
+
+/// FAULTS row 19 (b).
+#[test]
+fn a_topic_recreated_with_more_records_while_stopped_replaces_the_old_one() {
+    recreated("recreated-more-stopped", 3000, true);
+}
+
+/// FAULTS row 19: a recreated topic may have another shape.
+#[test]
+fn a_topic_recreated_with_fewer_partitions_leaves_no_ghosts() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("recreated-narrow").partitions(4).create();
+    write(&topic, "old-", 300);
+    let mut app = start(&topic, kafka);
+    let old = topic_id(&app);
+    topic.recreate_with(2);
+    write(&topic, "new-", 20);
+    let partitions = |app: &TestApp<'_>| app.status("v")["partitions"].as_array().map(Vec::len);
+    app.wait_for_status("v", "two partitions", |status| status["partitions"].as_array().unwrap().len() == 2);
+    assert_follows(&app, &topic, &old);
+    app.wait_for_status("v", "live again", |status| status["state"] == "live");
+
+    app.terminate();
+    app.start_again();
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+    assert_eq!(partitions(&app), Some(2));
+}
+
+/// FAULTS row 18.
+#[test]
+fn a_deleted_topic_is_served_on_and_followed_again_when_it_comes_back() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("deleted").partitions(2).create();
+    write(&topic, "old-", 300);
+    let app = start(&topic, kafka);
+    let (old, fold) = (topic_id(&app), topic.fold());
+
+    topic.drop_topic();
+    app.wait_for_status("v", "a lost source", |status| status["state"] == "source-lost");
+    let status = app.status("v");
+    assert_eq!(status["reason"], "topic-missing");
+    assert_eq!(status["ready"], true, "{status}");
+    assert_eq!(app.get_ops("/readyz").status, 200);
+    app.assert_view_equals("v", &fold);
+
+    topic.create_again(2);
+    write(&topic, "new-", 20);
+    assert_follows(&app, &topic, &old);
+    app.wait_for_status("v", "live again", |status| status["state"] == "live");
+}

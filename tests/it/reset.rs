@@ -1,0 +1,211 @@
+//! An operator sets the group's offsets with Kafka's own tool.
+
+use std::time::Duration;
+
+use crate::app::{TestApp, versioned};
+use crate::eventually::eventually;
+use crate::kafka::{Record, TestKafka, TestTopic};
+
+const PARTITIONS: u64 = 3;
+const KEYS: u64 = 200;
+const VERSIONS: u64 = 40;
+
+/// Bound on seeing in the group what an operator did.
+const SOON: Duration = Duration::from_secs(60);
+
+fn keys() -> Vec<String> {
+    (0..KEYS).map(|number| format!("k{number}")).collect()
+}
+
+fn write_versions(topic: &TestTopic<'_>, versions: std::ops::Range<u64>) {
+    let keys = keys();
+    topic.write_all(versions.flat_map(|version| {
+        keys.iter().map(move |key| Record::put(key, versioned(key, version))).collect::<Vec<_>>()
+    }));
+}
+
+fn filled_topic<'k>(kafka: &'k TestKafka, name: &str) -> TestTopic<'k> {
+    let topic = kafka.topic(name).partitions(3).create();
+    write_versions(&topic, 0..VERSIONS);
+    topic
+}
+
+/// Starts a service that looks at its group often and builds in small steps.
+fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka, group: &str) -> TestApp<'k> {
+    let app = TestApp::builder(kafka)
+        .view("v", topic)
+        .set("kafka.group", group)
+        .set("kafka.poll_interval", "200ms")
+        .set("mirror.interval", "100ms")
+        .set("batch.records_max", 100)
+        .start()
+        .restored();
+    app.wait_until_signed("v", group);
+    app
+}
+
+fn reset(topic: &TestTopic<'_>, group: &str, scope: &str, how: &[&str]) {
+    let fixed = ["--group", group, "--topic", scope, "--reset-offsets", "--execute"];
+    topic.kafka().groups(&[fixed.as_slice(), how].concat());
+}
+
+/// Makes sure that the service has looked at its group once more, and compares.
+fn settle(app: &TestApp<'_>, topic: &TestTopic<'_>, group: &str) {
+    write_versions(topic, VERSIONS + 1..VERSIONS + 2);
+    app.wait_until_restored();
+    app.wait_until_signed("v", group);
+    app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS row 45.
+#[test]
+fn a_reset_to_the_start_rebuilds_every_partition_and_no_read_fails_meanwhile() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-all");
+    let app = start(&topic, kafka, "g-reset-all");
+    assert_eq!(app.generation("v"), PARTITIONS);
+
+    app.read_while("v", &keys(), || {
+        reset(&topic, "g-reset-all", topic.name(), &["--to-earliest"]);
+        // The serving slots go on following while the fresh ones are built.
+        write_versions(&topic, VERSIONS..VERSIONS + 1);
+        app.wait_for_generation("v", 2 * PARTITIONS);
+    });
+    app.wait_until_signed("v", "g-reset-all");
+    assert_eq!(app.count_events("v", "reset-obeyed"), 3);
+    settle(&app, &topic, "g-reset-all");
+    assert_eq!(app.generation("v"), 2 * PARTITIONS);
+}
+
+/// FAULTS row 45.
+#[test]
+fn a_reset_of_one_partition_rebuilds_that_one() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-one");
+    let app = start(&topic, kafka, "g-reset-one");
+
+    reset(&topic, "g-reset-one", &format!("{}:1", topic.name()), &["--to-offset", "5"]);
+    app.wait_for_generation("v", PARTITIONS + 1);
+    settle(&app, &topic, "g-reset-one");
+    assert_eq!(app.generation("v"), PARTITIONS + 1);
+    let status = app.status("v");
+    let rebuilt: Vec<_> = status["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["kind"] == "operator-reset")
+        .map(|event| event["partition"].as_i64())
+        .collect();
+    assert_eq!(rebuilt, [Some(1)]);
+}
+
+/// FAULTS row 44.
+#[test]
+fn a_reset_while_stopped_is_obeyed_exactly_once() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-stopped");
+    let group = "g-reset-stopped";
+    let mut app = start(&topic, kafka, group);
+    assert_eq!(app.terminate().code, Some(0));
+
+    reset(&topic, group, topic.name(), &["--to-earliest"]);
+    app.start_again();
+    app.read_while("v", &keys(), || app.wait_for_generation("v", 2 * PARTITIONS));
+    app.wait_until_restored();
+    app.wait_until_signed("v", group);
+
+    assert_eq!(app.terminate().code, Some(0));
+    app.start_again();
+    app.wait_until_restored();
+    settle(&app, &topic, group);
+    assert_eq!(app.generation("v"), 2 * PARTITIONS);
+}
+
+/// FAULTS rows 44 and 45.
+#[test]
+fn a_kill_around_a_reset_neither_loses_nor_repeats_it() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-killed");
+    let group = "g-reset-killed";
+    let mut app = start(&topic, kafka, group);
+    let mut generation = PARTITIONS;
+    for looks in [0, 1, 2, 4, 8, 16] {
+        std::thread::scope(|scope| {
+            let operator = scope.spawn(|| reset(&topic, group, topic.name(), &["--to-earliest"]));
+            eventually(SOON, "an empty signature", || {
+                let committed = kafka.committed(group, topic.name());
+                let reset = committed.values().any(|(_, text)| text.is_empty());
+                (reset || operator.is_finished()).then_some(())
+            });
+            // Each look at the status takes a moment: the kills come at different stages of the reset.
+            (0..looks).for_each(|_| drop(app.status("v")));
+            app.kill();
+            operator.join().unwrap();
+        });
+        app.start_again();
+        generation += PARTITIONS;
+        app.wait_for_generation("v", generation);
+        settle(&app, &topic, group);
+        assert_eq!(app.generation("v"), generation, "after {looks} looks");
+    }
+}
+
+/// FAULTS row 47.
+#[test]
+fn a_reset_that_would_skip_records_is_refused() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("reset-forward").create();
+    let group = "g-reset-forward";
+    let first = topic.put("a", "1");
+    let app = start(&topic, kafka, group);
+    // An open transaction: the log ends beyond what may be read.
+    let mut open = topic.begin();
+    (0..10).for_each(|number| open.put(format!("open-{number}"), "1"));
+    open.flush();
+
+    reset(&topic, group, topic.name(), &["--to-latest"]);
+    app.wait_for_event("v", "reset-refused");
+    app.wait_until_signed("v", group);
+    assert_eq!(app.position("v", 0), Some(first.offset + 1));
+    let committed = open.commit();
+    app.wait_until_applied("v", committed.last().unwrap());
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+    assert_eq!(app.generation("v"), 1);
+}
+
+/// FAULTS row 46.
+#[test]
+fn offsets_that_vanish_are_mirrored_again_without_a_rebuild() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-vanished");
+    let group = "g-reset-vanished";
+    let app = start(&topic, kafka, group);
+
+    kafka.groups(&["--group", group, "--topic", topic.name(), "--delete-offsets"]);
+    app.wait_until_signed("v", group);
+    kafka.groups(&["--group", group, "--delete"]);
+    app.wait_until_signed("v", group);
+    settle(&app, &topic, group);
+    assert_eq!(app.generation("v"), PARTITIONS);
+}
+
+/// FAULTS row 40.
+#[test]
+fn a_second_instance_in_the_same_group_is_reported_and_nobody_rebuilds() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-conflict");
+    let group = "g-reset-conflict";
+    let one = start(&topic, kafka, group);
+    let other = start(&topic, kafka, group);
+
+    eventually(SOON, "a conflict", || {
+        let told = |app: &TestApp<'_>| app.count_events("v", "group-conflict") > 0;
+        (told(&one) || told(&other)).then_some(())
+    });
+    for app in [&one, &other] {
+        settle(app, &topic, group);
+        assert_eq!(app.generation("v"), PARTITIONS);
+        assert_eq!(app.count_events("v", "reset-obeyed"), 0);
+    }
+}
