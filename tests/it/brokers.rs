@@ -54,9 +54,9 @@ fn brokers_that_restart_while_records_are_produced_cost_no_record_and_no_rebuild
         for round in 1..4 {
             keys().iter().for_each(|key| topic.send(Record::put(key, versioned(key, 2 * round))));
             if round == 2 {
-                kafka.kill()
+                kafka.kill();
             } else {
-                kafka.stop()
+                kafka.stop();
             }
             keys().iter().for_each(|key| topic.send(Record::put(key, versioned(key, 2 * round + 1))));
             kafka.start_again();
