@@ -13,6 +13,9 @@ use crate::resume::group;
 /// A group's offsets expire after a week without a commit: said again twice a day.
 const REPEAT: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Two instances overwrite each other time and again: the same conflict, until it rested for this long.
+const PEACE: Duration = Duration::from_secs(10 * 60);
+
 /// Mirrors the positions of one view.
 pub(super) struct Mirror {
     cluster: Arc<Cluster>,
@@ -25,6 +28,8 @@ pub(super) struct Mirror {
     known: BTreeMap<Partition, Position>,
     on_its_way: Option<(Commit, BTreeMap<Partition, Position>)>,
     failing: bool,
+    /// When another instance's signature was seen last.
+    conflict: Option<Instant>,
 }
 
 impl Mirror {
@@ -41,6 +46,7 @@ impl Mirror {
             known,
             on_its_way,
             failing: false,
+            conflict: None,
         }
     }
 
@@ -63,6 +69,12 @@ impl Mirror {
     /// Returns whether this process has signed `partition`.
     pub(super) fn has_signed(&self, partition: Partition) -> bool {
         self.known.contains_key(&partition)
+    }
+
+    /// Takes notice that another instance signs as well; returns whether that is news.
+    pub(super) fn note_conflict(&mut self) -> bool {
+        let seen = self.conflict.replace(Instant::now());
+        seen.is_none_or(|at| at.elapsed() > PEACE)
     }
 
     /// Returns whether the group is to be told of `positions`.

@@ -46,7 +46,7 @@ impl Coordinator {
         positions: &BTreeMap<Partition, Position>,
         committed: &BTreeMap<Partition, Committed>,
     ) -> (Vec<(Partition, RowEdit)>, bool) {
-        let (mut edits, mut unsigned) = (Vec::new(), false);
+        let (mut edits, mut unsigned, mut strangers) = (Vec::new(), false, Vec::new());
         for (partition, position) in positions {
             let row = table.row(*partition);
             let ours = Ours {
@@ -73,19 +73,22 @@ impl Coordinator {
                     );
                     self.tell("reset-refused", *partition, detail);
                 }
-                Verdict::Stranger => self.meet_stranger(*partition),
+                Verdict::Stranger => strangers.push(*partition),
             }
         }
+        self.meet_strangers(&strangers);
         (edits, unsigned)
     }
 
     /// A store that was lost or replaced leaves its signature behind; one that signs again is alive.
-    fn meet_stranger(&mut self, partition: Partition) {
-        let signed = self.mirror.as_ref().is_some_and(|mirror| mirror.has_signed(partition));
-        if signed {
+    fn meet_strangers(&mut self, partitions: &[Partition]) {
+        let Some(mirror) = &mut self.mirror else { return };
+        let alive = partitions.iter().any(|partition| mirror.has_signed(*partition));
+        if alive && mirror.note_conflict() {
             let detail =
                 "another instance mirrors its positions to the same group; give each its own kafka.group";
-            self.tell("group-conflict", partition, detail.to_owned());
+            tracing::warn!(view = %self.view.name(), kind = "group-conflict", detail, "the group shows another hand");
+            self.view.progress().record_event("group-conflict", None, detail.to_owned());
         }
     }
 

@@ -1,0 +1,137 @@
+//! Brokers that freeze, restart or are away, and logs with an end that cannot be read yet.
+
+use crate::app::{TestApp, versioned};
+use crate::kafka::{Record, TestKafka, TestTopic};
+
+const KEYS: u64 = 50;
+
+fn keys() -> Vec<String> {
+    (0..KEYS).map(|number| format!("k{number}")).collect()
+}
+
+fn write(topic: &TestTopic<'_>, version: u64) {
+    topic.write_all(keys().iter().map(|key| Record::put(key, versioned(key, version))));
+}
+
+fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka) -> TestApp<'k> {
+    let app = TestApp::builder(kafka).view("v", topic).set("kafka.poll_interval", "200ms");
+    app.set("kafka.request_timeout", "2s").start().restored()
+}
+
+fn compare(app: &TestApp<'_>, topic: &TestTopic<'_>) {
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS row 15.
+#[test]
+fn a_frozen_broker_makes_a_view_stale_and_a_thawed_one_makes_it_live() {
+    let kafka = TestKafka::start();
+    let topic = kafka.topic("frozen-source").partitions(2).create();
+    write(&topic, 1);
+    let app = start(&topic, &kafka);
+    app.read_while("v", &keys(), || {
+        kafka.suspend();
+        app.wait_for_status("v", "a stale view", |status| status["state"] == "stale");
+        assert_eq!(app.get_ops("/livez").status, 200);
+        kafka.resume();
+        app.wait_for_status("v", "a live view", |status| status["state"] == "live");
+        write(&topic, 2);
+        app.wait_until_restored();
+    });
+    compare(&app, &topic);
+    assert_eq!(app.generation("v"), 2);
+}
+
+/// FAULTS row 15.
+#[test]
+fn brokers_that_restart_while_records_are_produced_cost_no_record_and_no_rebuild() {
+    let kafka = TestKafka::start();
+    let topic = kafka.topic("restarted-source").partitions(2).create();
+    write(&topic, 0);
+    let app = start(&topic, &kafka);
+    app.read_while("v", &keys(), || {
+        for round in 1..4 {
+            keys().iter().for_each(|key| topic.send(Record::put(key, versioned(key, 2 * round))));
+            if round == 2 {
+                kafka.kill();
+            } else {
+                kafka.stop();
+            }
+            keys().iter().for_each(|key| topic.send(Record::put(key, versioned(key, 2 * round + 1))));
+            kafka.start_again();
+            topic.flush();
+        }
+        app.wait_until_restored();
+    });
+    compare(&app, &topic);
+    assert_eq!(app.generation("v"), 2);
+}
+
+/// FAULTS row 14.
+#[test]
+fn a_view_starts_and_serves_without_its_brokers() {
+    let kafka = TestKafka::start();
+    let topic = kafka.topic("absent-source").partitions(2).create();
+    write(&topic, 1);
+    let mut app = start(&topic, &kafka);
+    app.terminate();
+    kafka.stop();
+    app.start_again();
+    app.read_while("v", &keys(), || app.wait_for_event("v", "broker-unreachable"));
+    assert_eq!(app.status("v")["state"], "stale");
+    assert_eq!(app.get_ops("/livez").status, 200);
+    kafka.start_again();
+    write(&topic, 2);
+    compare(&app, &topic);
+    assert_eq!(app.generation("v"), 2);
+}
+
+/// FAULTS row 17.
+#[test]
+fn a_topic_that_does_not_exist_yet_is_waited_for() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("late").create();
+    topic.drop_topic();
+    let app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "200ms").start();
+    app.wait_for_event("v", "topic-missing");
+    assert_eq!((app.get_ops("/livez").status, app.get_ops("/readyz").status), (200, 503));
+    assert_eq!(app.get("v", "k1").status, 503);
+    topic.create_again(2);
+    write(&topic, 1);
+    compare(&app, &topic);
+    assert_eq!(app.get_ops("/readyz").status, 200);
+}
+
+/// FAULTS row 28.
+#[test]
+fn a_hanging_transaction_holds_up_no_readiness_and_its_end_lets_the_view_go_on() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("hanging").create();
+    write(&topic, 1);
+    let mut open = topic.begin();
+    open.put("ghost", "1");
+    open.put("k1", "ghost");
+    open.flush();
+    let behind = topic.put("behind", "1");
+    let app = start(&topic, kafka);
+    assert_eq!(app.get_ops("/readyz").status, 200);
+    assert_eq!(app.get("v", "behind").status, 404);
+    open.abort();
+    app.wait_until_applied("v", &behind);
+    compare(&app, &topic);
+    assert_eq!(app.get("v", "ghost").status, 404);
+}
+
+/// FAULTS row 23.
+#[test]
+fn a_topic_that_is_not_compacted_is_reported_and_followed() {
+    let kafka = TestKafka::shared();
+    for policy in ["delete", "compact,delete"] {
+        let topic = kafka.topic("uncompacted").config("cleanup.policy", policy).create();
+        write(&topic, 1);
+        let app = start(&topic, kafka);
+        app.wait_for_event("v", "policy-mismatch");
+        compare(&app, &topic);
+    }
+}
