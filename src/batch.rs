@@ -51,6 +51,8 @@ pub struct StoredChange<'a> {
     pub stored: &'a [u8],
     /// The key has no value any more.
     pub deletes: bool,
+    /// Position right after the record that caused the change.
+    pub position: Position,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,7 @@ struct Row {
     key_end: u32,
     end: u32,
     deletes: bool,
+    position: Position,
 }
 
 impl Batch {
@@ -95,6 +98,7 @@ impl Batch {
             key_end: index(key_end),
             end: index(self.arena.len()),
             deletes: value.is_none(),
+            position: record.offset.next(),
         });
         self.advance(slot, record);
     }
@@ -216,7 +220,8 @@ impl Row {
     #[expect(clippy::indexing_slicing, reason = "the row's bounds were taken from this arena")]
     fn change<'a>(&self, arena: &'a [u8]) -> StoredChange<'a> {
         let stored = &arena[self.key_end as usize..self.end as usize];
-        StoredChange { slot: self.slot, storage_key: self.storage_key(arena), stored, deletes: self.deletes }
+        let (slot, deletes, position) = (self.slot, self.deletes, self.position);
+        StoredChange { slot, storage_key: self.storage_key(arena), stored, deletes, position }
     }
 }
 

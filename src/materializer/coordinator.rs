@@ -168,6 +168,8 @@ impl Coordinator {
             }
             Err(error) => {
                 self.lose(&error);
+                // Nothing arrives while nobody answers: patience begins anew.
+                self.moved.clear();
                 Ok(())
             }
         }

@@ -139,8 +139,11 @@ impl WriteLoop {
                 let _ = answer.send(());
             }
             Work::Settle(answer) => {
-                while let Ok(batch) = self.ports.filled.try_recv() {
-                    self.apply(batch)?;
+                // What was handed over before lies in the channel; more may follow for ever.
+                for _ in 0..self.ports.filled.len() {
+                    if let Ok(batch) = self.ports.filled.try_recv() {
+                        self.apply(batch)?;
+                    }
                 }
                 let _ = answer.send(());
             }

@@ -16,6 +16,7 @@ use crate::time::Millis;
 /// Newest store format this version reads, and the one it writes.
 pub const FORMAT: u32 = 1;
 const FILE: &str = "IDENTITY";
+const DRAFT: &str = "IDENTITY.new";
 
 /// What names one store; written to the identity file and into the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,16 +63,25 @@ impl Identity {
         serde_json::from_slice(&text).map_err(damaged).map(Some)
     }
 
-    /// Writes the file so that after a power cut it is either absent or whole.
-    pub(super) fn write(&self, dir: &Path) -> Result<()> {
-        let path = dir.join(FILE);
-        let fresh = dir.join("IDENTITY.new");
+    /// Writes a draft, before the database is made: a database beside a draft is an unfinished first start.
+    pub(super) fn write_draft(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(DRAFT);
         let text = serde_json::to_vec(self).map_err(Error::corrupt)?;
-        let written = File::create(&fresh)
+        let written = File::create(&path)
             .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&fresh, &path))
             .and_then(|()| File::open(dir)?.sync_all());
         written.map_err(Error::io(&path))
+    }
+
+    /// Makes the draft the file: after a power cut it is one or the other.
+    pub(super) fn keep_draft(dir: &Path) -> Result<()> {
+        let kept = fs::rename(dir.join(DRAFT), dir.join(FILE)).and_then(|()| File::open(dir)?.sync_all());
+        kept.map_err(Error::io(dir))
+    }
+
+    /// Returns whether there is a draft.
+    pub(super) fn has_draft(dir: &Path) -> bool {
+        dir.join(DRAFT).exists()
     }
 
     pub(super) fn move_to(dir: &Path, aside: &Path) -> Result<()> {

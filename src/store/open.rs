@@ -37,12 +37,12 @@ pub struct Opened {
 impl Store {
     /// Opens the store of `topic` in `dir`, or makes one there.
     ///
-    /// Unless `store.on_corruption` says halt, a damaged store is moved aside within `dir` and a fresh one is made: Kafka holds the truth. At most
-    /// `corrupt_kept` damaged ones are kept.
+    /// Unless `store.on_corruption` says halt, a damaged store is moved aside within `dir` and a fresh one is made:
+    /// Kafka holds the truth. At most `corrupt_kept` damaged ones are kept.
     ///
     /// # Errors
-    /// [`Error::Halted`], [`Error::Locked`], [`Error::Newer`], [`Error::OtherTopic`] and [`Error::NotAStore`] touch nothing;
-    /// [`Error::Io`] and [`Error::NoSpace`] when the directory cannot be used.
+    /// [`Error::Halted`], [`Error::Locked`], [`Error::Newer`], [`Error::OtherTopic`] and [`Error::NotAStore`] touch
+    /// nothing; [`Error::Io`] and [`Error::NoSpace`] when the directory cannot be used.
     pub fn open(dir: &Path, topic: &str, resources: &Resources, corrupt_kept: usize) -> Result<Opened> {
         fs::create_dir_all(dir).map_err(Error::io(dir))?;
         match open_whole(dir, topic, resources) {
@@ -69,10 +69,16 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     if let Some(detail) = damage::read(dir)? {
         return Err(Error::corrupt(detail));
     }
+    if known.is_none() && Identity::has_draft(dir) {
+        remove_unfinished(&path)?;
+    }
     if known.is_none() && holds_files(dir)? {
         return Err(Error::NotAStore { path: dir.to_owned() });
     }
     let identity = known.clone().unwrap_or_else(|| Identity::new(topic));
+    if known.is_none() {
+        identity.write_draft(dir)?;
+    }
     let db = DB::open(&resources.options(), &path).map_err(|error| opening(error, dir))?;
     if known.is_none() {
         let mut rows = WriteBatch::default();
@@ -80,7 +86,7 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         db.write_opt(rows, &synced)?;
-        identity.write(dir)?;
+        Identity::keep_draft(dir)?;
     } else if meta::get::<Identity>(&db, &IDENTITY_KEY)?.as_ref() != Some(&identity) {
         return Err(Error::corrupt("the database is empty or belongs to another directory"));
     }
@@ -136,6 +142,14 @@ fn opening(error: rocksdb::Error, dir: &Path) -> Error {
             Error::Refused { detail } => Error::corrupt(detail),
             other => other,
         },
+    }
+}
+
+/// The process ended in the middle of its first start: nothing was stored yet.
+fn remove_unfinished(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path)(error)),
+        _ => Ok(()),
     }
 }
 

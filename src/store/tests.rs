@@ -140,6 +140,37 @@ fn a_retired_partition_answers_no_more_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn records_that_come_again_do_not_undo_what_came_after_them() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 3)).unwrap().number();
+    let mut batch = Batch::new(0, true);
+    put(&mut batch, slot, 0, b"a", Some(b"old"));
+    put(&mut batch, slot, 1, b"gone", Some(b"old"));
+    put(&mut batch, slot, 2, b"a", Some(b"new"));
+    put(&mut batch, slot, 3, b"gone", None);
+    writer.apply(&mut batch).unwrap();
+    writer.promote(0).unwrap();
+    batch.clear(0);
+    put(&mut batch, slot, 0, b"a", Some(b"old"));
+    put(&mut batch, slot, 1, b"gone", Some(b"old"));
+    writer.apply(&mut batch).unwrap();
+    assert_eq!(value(&store, b"a"), Some(b"new".to_vec()));
+    assert_eq!(value(&store, b"gone"), None);
+    assert_eq!(store.table().serving()[&0].position(), Position::new(4));
+}
+
+#[test]
+fn a_first_start_that_was_cut_off_is_begun_again() {
+    let dir = TempDir::new().unwrap();
+    drop(open(&dir));
+    // As a kill between making the database and keeping the identity leaves it.
+    std::fs::rename(dir.path().join("IDENTITY"), dir.path().join("IDENTITY.new")).unwrap();
+    assert!(open(&dir).quarantined.is_none());
+    assert!(open(&dir).quarantined.is_none());
+}
+
+#[test]
 fn a_users_key_never_collides_with_bookkeeping() {
     let dir = TempDir::new().unwrap();
     let Opened { store, mut writer, .. } = open(&dir);

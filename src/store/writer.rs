@@ -112,6 +112,10 @@ impl Writer {
             }
             // A slot that was dropped while the batch was on its way takes its changes along.
             let Some(slot) = slot else { return Ok(()) };
+            // A partition that was read anew brings records again; none may undo what came after it.
+            if change.position <= slot.position() {
+                return Ok(());
+            }
             relocate |= slot.ledger().verified.check(change.key(), slot.partition());
             match change.deletes {
                 false => write.put(change.storage_key, change.stored),
@@ -134,7 +138,7 @@ impl Writer {
         for advance in batch.advances() {
             let Some(slot) = slot_of(advance.slot) else { continue };
             let position = slot.position().max(advance.position);
-            if let Some(epoch) = advance.epoch {
+            if let Some(epoch) = advance.epoch.filter(|(_, after)| *after > slot.position()) {
                 slot.ledger().epoch = Some(epoch);
             }
             meta::put(&mut write, &meta::slot_key(slot.number()), &SlotRow { position, ..slot.row() })?;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use crossbeam_channel::bounded;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::{Coordinator, Reading, Role, Work};
 use crate::entry::SlotNumber;
@@ -23,8 +23,8 @@ const REST: Duration = Duration::from_secs(5);
 /// A frozen broker or a right that was revoked raises no event: a partition that does not move for this long
 /// although there is something to read is read anew.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a reader may take to leave a partition.
-const LEAVE: Duration = Duration::from_secs(30);
+/// How often a wait for a reader looks whether the process is to end.
+const LEAVE: Duration = Duration::from_secs(1);
 
 impl Coordinator {
     /// Does for every partition what its slots and the log ask for.
@@ -193,9 +193,17 @@ impl Coordinator {
         }
         let (answer, left) = bounded(1);
         self.port(role).commands.send(Command::Leave(partition, answer)).context("a reader is gone")?;
-        if left.recv_timeout(LEAVE).is_err() {
-            anyhow::ensure!(self.stop.is_cancelled(), "a reader does not leave partition {partition}");
-            return Ok(());
+        // A reader that waits for a writer that waits for the disk leaves late: that is no reason to end.
+        loop {
+            match left.recv_timeout(LEAVE) {
+                Ok(()) => break,
+                Err(RecvTimeoutError::Timeout) if self.stop.is_cancelled() => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    anyhow::ensure!(self.stop.is_cancelled(), "a reader is gone");
+                    return Ok(());
+                }
+            }
         }
         self.ask(Work::Settle)
     }
