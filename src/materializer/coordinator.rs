@@ -89,8 +89,8 @@ pub(super) struct Coordinator {
     followed: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Millis, Position)>,
-    /// Where a partition stood when it last moved, and when that was.
-    moved: BTreeMap<Partition, (Position, Instant)>,
+    /// Where a slot stood when it last moved, and when that was.
+    moved: BTreeMap<SlotNumber, (Position, Instant)>,
     settings: TopicSettings,
     settings_at: Option<Instant>,
     /// A hand-over that did not come about is tried again after this.
@@ -143,12 +143,21 @@ impl Coordinator {
         for slot in self.view.store().table().slots() {
             self.view.progress().want(slot.partition());
         }
+        match self.rounds() {
+            // When all end, the others may be gone before this thread has seen why.
+            Err(_) if self.stop.is_cancelled() => {}
+            ended => ended?,
+        }
+        self.say_farewell();
+        Ok(())
+    }
+
+    fn rounds(&mut self) -> anyhow::Result<()> {
         while !self.stop.is_cancelled() {
             self.observe()?;
             let next = Instant::now() + self.rhythm.poll;
             while Instant::now() < next && !self.stop.is_cancelled() && self.glance()? {}
         }
-        self.say_farewell();
         Ok(())
     }
 

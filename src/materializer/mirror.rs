@@ -18,6 +18,8 @@ const PEACE: Duration = Duration::from_secs(10 * 60);
 
 /// Mirrors the positions of one view.
 pub(super) struct Mirror {
+    /// Order matters: a commit's queue goes before the client it belongs to.
+    on_its_way: Option<(Commit, BTreeMap<Partition, Position>)>,
     cluster: Arc<Cluster>,
     topic: String,
     incarnation: Uuid,
@@ -26,7 +28,6 @@ pub(super) struct Mirror {
     repeated: Instant,
     /// What the group holds, as far as commits were confirmed since the process started.
     known: BTreeMap<Partition, Position>,
-    on_its_way: Option<(Commit, BTreeMap<Partition, Position>)>,
     failing: bool,
     /// When another instance's signature was seen last.
     conflict: Option<Instant>,

@@ -71,17 +71,26 @@ impl<S: Source> Reader<S> {
     /// Reads until asked to stop; what was gathered by then is handed over.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         let mut batch = self.ports.empty.recv().context("the writer is gone")?;
+        let read = self.rounds(&mut batch);
+        // When all end, the others may be gone before this thread has seen why.
+        match self.stop.is_cancelled() {
+            true => self.hand_over(batch).map(drop).or(Ok(())),
+            false => read,
+        }
+    }
+
+    fn rounds(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         while !self.stop.is_cancelled() {
             while let Ok(command) = self.ports.commands.try_recv() {
-                batch = self.hand_over(batch)?;
+                self.hand_over_filled(batch)?;
                 self.obey(command)?;
             }
-            self.poll(&mut batch)?;
-            if self.is_due(&batch) {
-                batch = self.hand_over(batch)?;
+            self.poll(batch)?;
+            if self.is_due(batch) {
+                self.hand_over_filled(batch)?;
             }
         }
-        self.hand_over(batch).map(drop).or(Ok(()))
+        Ok(())
     }
 
     /// Invariant: called with nothing gathered, so that no batch mixes what was read before and after.
@@ -132,6 +141,12 @@ impl<S: Source> Reader<S> {
             true => self.limits.wait_following,
             false => self.limits.wait_restoring,
         }
+    }
+
+    fn hand_over_filled(&self, batch: &mut Batch) -> anyhow::Result<()> {
+        let filled = std::mem::replace(batch, Batch::new(0, false));
+        *batch = self.hand_over(filled)?;
+        Ok(())
     }
 
     /// Waits while the writer is busy: the source is not polled, and stops fetching.

@@ -112,9 +112,10 @@ impl Slot {
         }
     }
 
-    /// Takes notice that at `at` the log held nothing beyond what is applied now; never goes back in time.
+    /// Takes notice that at `at` the log held nothing beyond what is applied now. A clock that was set back is
+    /// believed: a time in the future would hide an outage.
     pub fn set_caught_up_at(&self, at: Millis) {
-        self.caught_up_at.fetch_max(at.get(), Ordering::AcqRel);
+        self.caught_up_at.store(at.get(), Ordering::Release);
     }
 
     /// Returns the leader epoch of the last record applied and the position right after that record.

@@ -123,7 +123,10 @@ impl Coordinator {
                     // Order matters: read on, the slot looks current, and nothing would tell what it missed.
                     self.decide_rows(vec![(partition, RowEdit::Request(reason))])?;
                 }
-                if building.is_none() && room {
+                // A build of the log as it was never passes a position the log no longer reaches.
+                let outdated = reason == BuildReason::LogRewritten
+                    && building.is_some_and(|slot| slot.build().reason != BuildReason::LogRewritten);
+                if (building.is_none() || outdated) && room {
                     begin = Some(reason);
                 }
                 match reason.leaves_log() {
@@ -181,7 +184,7 @@ impl Coordinator {
         tracing::debug!(view = %self.view.name(), partition, ?role, %position, "reading on");
         self.reading(role).insert(partition, Reading::Into(number));
         self.followed.insert(number);
-        self.moved.remove(&partition);
+        self.moved.remove(&number);
         let command = Command::Follow { partition, slot: number, position };
         self.port(role).commands.send(command).context("a reader is gone")
     }
@@ -238,17 +241,19 @@ impl Coordinator {
     }
 
     fn watch_progress(&mut self, partition: Partition, log: PartitionLog, table: &SlotTable) {
-        let Some(Reading::Into(number)) = self.live.get(&partition).copied() else { return };
-        let Some(slot) = table.slots().find(|slot| slot.number() == number) else { return };
-        let position = slot.position();
-        let (stood_at, since) = self.moved.entry(partition).or_insert((position, Instant::now()));
-        if *stood_at != position || position >= log.end {
-            (*stood_at, *since) = (position, Instant::now());
-        } else if since.elapsed() > PATIENCE {
-            let reason =
-                format!("nothing arrives at position {position}, though the log ends at {}", log.end);
-            self.live.remove(&partition);
-            self.suffer(partition, TroubleCode::NoProgress, &reason);
+        for role in [Role::Live, Role::Builder] {
+            let Some(Reading::Into(number)) = self.reading(role).get(&partition).copied() else { continue };
+            let Some(slot) = table.slots().find(|slot| slot.number() == number) else { continue };
+            let position = slot.position();
+            let (stood_at, since) = self.moved.entry(number).or_insert((position, Instant::now()));
+            if *stood_at != position || position >= log.end {
+                (*stood_at, *since) = (position, Instant::now());
+            } else if since.elapsed() > PATIENCE {
+                let reason =
+                    format!("nothing arrives at position {position}, though the log ends at {}", log.end);
+                self.reading(role).remove(&partition);
+                self.suffer(partition, TroubleCode::NoProgress, &reason);
+            }
         }
     }
 
