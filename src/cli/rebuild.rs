@@ -4,12 +4,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
 use super::args::{RebuildArguments, Settings};
 use super::client::{Answer, Client, Timeouts};
 use super::exit::{Exit, Failure};
+use super::restore_bar::{new_bar, units};
 use super::terminal::Terminal;
 use super::{output, problem, target};
 use crate::config::{Secret, text_file};
@@ -18,8 +18,7 @@ use crate::config::{Secret, text_file};
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Longer than any token; keeps out a file given by mistake.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
-/// A bar is this long in its own units, since only shares are known of a compacted log.
-const BAR_LENGTH: u64 = 1000;
+const BAR_TEMPLATE: &str = "[{bar:28}] {percent:>3} %  {msg}";
 
 /// What is asked for.
 #[derive(Serialize)]
@@ -68,7 +67,7 @@ fn wait(
     place: &str,
     mut operation: Operation,
 ) -> anyhow::Result<()> {
-    let bar = new_bar();
+    let bar = new_bar(&Terminal::new(), BAR_TEMPLATE);
     while operation.state != "done" {
         bar.set_position(units(operation.progress));
         bar.set_message(format!(
@@ -81,26 +80,6 @@ fn wait(
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-/// Shown on a terminal only.
-fn new_bar() -> ProgressBar {
-    let bar = Terminal::new().bars().add(ProgressBar::new(BAR_LENGTH));
-    // Invariant: the template is correct; should it not be, the default style is shown.
-    if let Ok(style) = ProgressStyle::with_template("[{bar:28}] {percent:>3} %  {msg}") {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "between 0 and the length"
-)]
-fn units(share: f64) -> u64 {
-    (share.clamp(0.0, 1.0) * BAR_LENGTH as f64) as u64
 }
 
 fn token(path: &Path) -> Result<Secret, Failure> {

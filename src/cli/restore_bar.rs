@@ -106,8 +106,11 @@ impl Bars {
 
     fn show(&mut self, name: &ViewName, restoration: &Restoration) {
         let terminal = &self.terminal;
-        let (bar, _) =
-            self.shown.entry(name.clone()).or_insert_with(|| (new_bar(terminal, name), Instant::now()));
+        let (bar, _) = self.shown.entry(name.clone()).or_insert_with(|| {
+            let bar = new_bar(terminal, BAR_TEMPLATE);
+            bar.set_prefix(name.to_string());
+            (bar, Instant::now())
+        });
         bar.set_position(units(restoration.share));
         bar.set_message(format!("{} records, {}", restoration.records, restoration.pace()));
     }
@@ -129,22 +132,23 @@ impl Drop for Bars {
     }
 }
 
-fn new_bar(terminal: &Terminal, name: &ViewName) -> ProgressBar {
+/// Makes a bar of [`BAR_LENGTH`] units, shown on a terminal only.
+pub(super) fn new_bar(terminal: &Terminal, template: &str) -> ProgressBar {
     let bar = terminal.bars().add(ProgressBar::new(BAR_LENGTH));
     // Invariant: the template is correct; should it not be, the default style is shown.
-    if let Ok(style) = ProgressStyle::with_template(BAR_TEMPLATE) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
-    bar.set_prefix(name.to_string());
     bar
 }
 
+/// Returns how much of a bar a share from 0 to 1 fills.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "between 0 and the length"
 )]
-fn units(share: f64) -> u64 {
+pub(super) fn units(share: f64) -> u64 {
     (share.clamp(0.0, 1.0) * BAR_LENGTH as f64) as u64
 }
