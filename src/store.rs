@@ -4,32 +4,38 @@
 //! take the slot table once and answer from it.
 
 mod damage;
+mod entries;
 mod error;
+mod found;
 mod identity;
 mod meta;
 mod open;
 mod options;
+mod range;
 mod slot;
+mod snapshot;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use rocksdb::{DB, ReadOptions};
 
+pub use entries::{Entries, Extent};
 pub use error::{Error, Result};
+pub use found::{Entry, EntryRef};
 pub use identity::{FORMAT, Identity};
 pub use meta::{Build, PartitionRow};
 pub use open::Opened;
 pub use options::Resources;
+pub use range::{KeyRange, Order};
 pub use slot::{Slot, SlotTable};
+pub use snapshot::Snapshot;
 pub use writer::{BuildPlan, RowEdit, Writer};
 
-use crate::entry::{self, EntryHeader, KEY_PREFIX_BYTES};
-use crate::position::{Partition, Position};
-use crate::record::Header;
+use self::found::Newest;
+use crate::entry::{self, KEY_PREFIX_BYTES};
 
 /// The read side of a view's store, shared by all readers.
 pub struct Store {
@@ -37,18 +43,6 @@ pub struct Store {
     dir: PathBuf,
     identity: Identity,
     table: ArcSwap<SlotTable>,
-}
-
-/// The current value of a key, as stored.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// What the header says: offset, timestamp.
-    pub header: EntryHeader,
-    /// The slot that answered.
-    pub slot: Arc<Slot>,
-    /// The slot's position just before the entry was read.
-    pub position: Position,
-    stored: Bytes,
 }
 
 /// Sizes of a store, estimated by RocksDB.
@@ -102,15 +96,12 @@ impl Store {
     /// # Errors
     /// [`Error::Corrupt`] when stored bytes are damaged.
     pub fn find(&self, table: &SlotTable, key: &[u8]) -> Result<Option<Entry>> {
-        let mut best: Option<Entry> = None;
+        let mut newest = Newest::default();
         table.locate(key, |slot| {
-            let found = self.get(slot, key)?;
-            if found.as_ref().map(Entry::rank) > best.as_ref().map(Entry::rank) {
-                best = found;
-            }
+            newest.offer(self.get(slot, key)?);
             Ok::<_, Error>(())
         })?;
-        Ok(best.filter(|entry| !entry.header.marker))
+        Ok(newest.visible())
     }
 
     /// Reads `key` from one slot.
@@ -122,14 +113,9 @@ impl Store {
         let position = slot.position();
         let mut storage_key = Vec::with_capacity(KEY_PREFIX_BYTES + key.len());
         entry::push_key(&mut storage_key, slot.number(), key);
-        let damaged = |error: Error| error.in_slot(slot.number());
         let read = READ.with(|options| self.db.get_pinned_opt(&storage_key, options));
-        let Some(pinned) = read.map_err(|error| damaged(error.into()))? else {
-            return Ok(None);
-        };
-        let header = EntryHeader::parse(&pinned).map_err(|error| damaged(Error::corrupt(error)))?;
-        let stored = Bytes::copy_from_slice(&pinned);
-        Ok(Some(Entry { header, slot: Arc::clone(slot), position, stored }))
+        let pinned = read.map_err(|error| Error::from(error).in_slot(slot.number()))?;
+        pinned.map(|stored| Entry::parse(&stored, slot, position)).transpose()
     }
 
     /// Has the next start move this store aside and restore it; for damage the write side meets.
@@ -150,27 +136,6 @@ impl Store {
             memtable_bytes: number("rocksdb.cur-size-all-mem-tables"),
             pending_compaction_bytes: number("rocksdb.estimate-pending-compaction-bytes"),
         }
-    }
-}
-
-impl Entry {
-    /// Returns the value, byte for byte as it was produced.
-    #[must_use]
-    pub fn value(&self) -> Bytes {
-        self.stored.slice(self.header.value_start()..)
-    }
-
-    /// Returns the record headers that were kept.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] when they are cut off.
-    pub fn headers(&self) -> Result<Vec<Header<'_>>> {
-        let damaged = |error| Error::corrupt(error).in_slot(self.slot.number());
-        self.header.headers(&self.stored).map_err(damaged)
-    }
-
-    fn rank(&self) -> (crate::time::Millis, crate::position::Offset, Partition) {
-        (self.header.timestamp.at, self.header.offset, self.slot.partition())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One view as the read side sees it: look-ups, condition, status.
 
 mod condition;
+mod many;
 mod operation;
 mod status;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 pub use condition::{Condition, NotReady, State};
+pub use many::Moment;
 pub use operation::{NotBegun, OperationState, OperationStatus};
 pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus};
 
@@ -18,7 +20,7 @@ use crate::config::sections::ViewConfig;
 use crate::config::view_name::ViewName;
 use crate::position::{Partition, Position};
 use crate::progress::{OperationId, Progress, TroubleCode};
-use crate::store::{self, Entry, SlotTable, Store};
+use crate::store::{self, Entry, Slot, SlotTable, Store};
 use crate::topic_id::TopicTag;
 
 /// How long a computed condition is good for: what goes into it is observed about once a second.
@@ -217,9 +219,14 @@ impl Positions {
     /// Reads the positions of all serving slots.
     #[must_use]
     pub fn of(table: &SlotTable) -> Self {
-        let topic = table.serving().values().next().map(|slot| slot.topic_id().tag());
-        let partitions =
-            table.serving().iter().map(|(partition, slot)| (*partition, slot.position())).collect();
-        Self { topic, partitions }
+        Self::of_slots(table.serving().values().map(|slot| (slot, slot.position())))
+    }
+
+    fn of_slots<'t>(slots: impl Iterator<Item = (&'t Arc<Slot>, Position)>) -> Self {
+        let mut topic = None;
+        // While a recreated topic takes over, an offset of the other incarnation means nothing under this one's tag.
+        let taken = slots.filter(|(slot, _)| *topic.get_or_insert(slot.topic_id()) == slot.topic_id());
+        let partitions = taken.map(|(slot, position)| (slot.partition(), position)).collect();
+        Self { topic: topic.map(|topic| topic.tag()), partitions }
     }
 }

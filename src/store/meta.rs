@@ -1,6 +1,6 @@
 //! The bookkeeping rows of a store: keys that start with `0x00`, values in JSON.
 
-use rocksdb::{DB, IteratorMode, WriteBatch};
+use rocksdb::{DB, IteratorMode, ReadOptions, WriteBatch};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,13 @@ pub(super) fn put(batch: &mut WriteBatch, key: &[u8], row: &impl Serialize) -> R
 }
 
 pub(super) fn get<T: DeserializeOwned>(db: &DB, key: &[u8]) -> Result<Option<T>> {
-    db.get_pinned(key)?.map(|bytes| serde_json::from_slice(&bytes).map_err(Error::corrupt)).transpose()
+    get_at(db, &ReadOptions::default(), key)
+}
+
+/// Reads a row as `read` says, such as out of a snapshot.
+pub(super) fn get_at<T: DeserializeOwned>(db: &DB, read: &ReadOptions, key: &[u8]) -> Result<Option<T>> {
+    let row = db.get_pinned_opt(key, read)?;
+    row.map(|bytes| serde_json::from_slice(&bytes).map_err(Error::corrupt)).transpose()
 }
 
 pub(super) fn slot_rows(db: &DB) -> Result<Vec<(SlotNumber, SlotRow)>> {

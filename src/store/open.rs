@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rocksdb::{DB, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Options, WriteBatch, WriteOptions};
 
 use super::damage;
 use super::error::{Error, Result};
@@ -79,7 +79,7 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     if known.is_none() {
         identity.write_draft(dir)?;
     }
-    let db = DB::open(&resources.options(), &path).map_err(|error| opening(error, dir))?;
+    let db = open_database(&resources.options(), &path).map_err(|error| opening(error, dir))?;
     if known.is_none() {
         let mut rows = WriteBatch::default();
         meta::put(&mut rows, &IDENTITY_KEY, &identity)?;
@@ -91,6 +91,12 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
         return Err(Error::corrupt("the database is empty or belongs to another directory"));
     }
     assemble(db, dir.to_owned(), identity)
+}
+
+/// The one column family is named, so that there is a handle of it for reads of many keys.
+fn open_database(options: &Options, path: &Path) -> std::result::Result<DB, rocksdb::Error> {
+    let family = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options.clone());
+    DB::open_cf_descriptors(options, path, [family])
 }
 
 fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Writer)> {

@@ -1,4 +1,5 @@
 mod damage;
+mod snapshot;
 
 use tempfile::TempDir;
 
@@ -7,7 +8,7 @@ use crate::batch::Batch;
 use crate::config::sections::StoreConfig;
 use crate::entry::SlotNumber;
 use crate::interpretation::latest_value;
-use crate::position::Offset;
+use crate::position::{Offset, Partition, Position};
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::time::Millis;

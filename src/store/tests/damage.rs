@@ -112,6 +112,32 @@ fn a_flipped_block_is_an_error_that_names_its_slot_and_never_a_miss() {
     assert!((1..RECORDS).contains(&damaged), "{damaged} of {RECORDS}");
 }
 
+/// FAULTS row 6.
+#[test]
+fn a_flipped_block_ends_a_walk_with_an_error_and_never_early() {
+    for order in [Order::Ascending, Order::Descending] {
+        let dir = TempDir::new().unwrap();
+        filled(dir.path(), true);
+        let biggest = &files(dir.path(), |name| name.ends_with(".sst"))[0];
+        flip(biggest, fs::metadata(biggest).unwrap().len() / 2);
+        let Opened { store, .. } = Store::open(dir.path(), TOPIC, &resources(), 2).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let mut entries = snapshot.entries(&KeyRange::default(), order, Extent::Whole).unwrap();
+        let mut walked = 0;
+        let error = loop {
+            match entries.step() {
+                Ok(Some(_)) => walked += 1,
+                Ok(None) => panic!("the walk ended after {walked} of {RECORDS} entries without an error"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");
+        let keys: Vec<_> = (0..RECORDS).map(|key| key.to_string()).collect();
+        let error = snapshot.find_all(&keys).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");
+    }
+}
+
 #[test]
 fn a_torn_or_flipped_log_tail_takes_the_position_back_with_the_data() {
     for round in 0..12 {

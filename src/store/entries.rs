@@ -1,0 +1,168 @@
+//! Walking the entries of several slots as one, in the order of their keys.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::sync::Arc;
+
+use rocksdb::{DBRawIterator, ReadOptions};
+
+use super::error::{Error, Result};
+use super::found::{EntryRef, Rank};
+use super::range::Order;
+use super::slot::Slot;
+use crate::entry::KEY_PREFIX_BYTES;
+
+/// How much of a range is going to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// A piece that is likely to be asked for again.
+    Page,
+    /// Possibly everything: the block cache is left to the look-ups.
+    Whole,
+}
+
+/// A walk over entries; see [`Snapshot::entries`](super::Snapshot::entries).
+pub struct Entries<'a> {
+    /// Sources that stand at an entry, the next one on top.
+    waiting: BinaryHeap<Source<'a>>,
+    /// The source whose entry was handed out last.
+    current: Option<Source<'a>>,
+}
+
+/// One slot, and the entry the walk has come to in it.
+struct Source<'a> {
+    rows: DBRawIterator<'a>,
+    slot: &'a Arc<Slot>,
+    order: Order,
+    key: Vec<u8>,
+}
+
+impl Extent {
+    pub(super) fn reading(self) -> ReadOptions {
+        let mut read = ReadOptions::default();
+        read.fill_cache(self == Self::Page);
+        read
+    }
+}
+
+impl<'a> Entries<'a> {
+    pub(super) fn new(
+        slots: impl Iterator<Item = &'a Arc<Slot>>,
+        order: Order,
+        open: impl Fn(&Slot) -> DBRawIterator<'a>,
+    ) -> Result<Self> {
+        let mut entries = Self { waiting: BinaryHeap::new(), current: None };
+        for slot in slots {
+            let mut source = Source { rows: open(slot), slot, order, key: Vec::new() };
+            match order {
+                Order::Ascending => source.rows.seek_to_first(),
+                Order::Descending => source.rows.seek_to_last(),
+            }
+            entries.wait(source)?;
+        }
+        Ok(entries)
+    }
+
+    /// Goes on to the next entry and returns it with its key; none at the end of the range.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when stored bytes are damaged; the walk is over then.
+    pub fn step(&mut self) -> Result<Option<(&[u8], EntryRef<'_>)>> {
+        if let Some(source) = self.current.take() {
+            self.go_on(source)?;
+        }
+        while let Some(mut newest) = self.waiting.pop() {
+            let mut rank = newest.rank()?;
+            while self.waiting.peek().is_some_and(|other| other.key == newest.key) {
+                let Some(mut other) = self.waiting.pop() else { break };
+                let other_rank = other.rank()?;
+                if other_rank > rank {
+                    std::mem::swap(&mut newest, &mut other);
+                    rank = other_rank;
+                }
+                self.go_on(other)?;
+            }
+            if newest.entry()?.header.marker {
+                self.go_on(newest)?;
+                continue;
+            }
+            let source = self.current.insert(newest);
+            return Ok(Some((&source.key, source.entry()?)));
+        }
+        Ok(None)
+    }
+
+    fn go_on(&mut self, mut source: Source<'a>) -> Result<()> {
+        match source.order {
+            Order::Ascending => source.rows.next(),
+            Order::Descending => source.rows.prev(),
+        }
+        self.wait(source)
+    }
+
+    /// Puts a source where its key belongs; one that is at its end is dropped.
+    fn wait(&mut self, mut source: Source<'a>) -> Result<()> {
+        if source.take_key()? {
+            self.waiting.push(source);
+        }
+        Ok(())
+    }
+}
+
+impl Source<'_> {
+    /// Reads the key the source stands at; returns false at its end.
+    fn take_key(&mut self) -> Result<bool> {
+        match self.rows.key() {
+            Some(storage_key) => {
+                self.key.clear();
+                self.key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
+                Ok(true)
+            }
+            // Order matters: an iterator that met damage ends like one that is done, and only its status tells.
+            None => self
+                .rows
+                .status()
+                .map(|()| false)
+                .map_err(|error| Error::from(error).in_slot(self.slot.number())),
+        }
+    }
+
+    fn entry(&self) -> Result<EntryRef<'_>> {
+        EntryRef::parse(self.rows.value().unwrap_or_default(), self.slot)
+    }
+
+    fn rank(&self) -> Result<Rank> {
+        Ok(self.entry()?.rank())
+    }
+}
+
+/// The next one in the order of the walk is the greatest.
+impl Ord for Source<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.order {
+            Order::Ascending => other.key.cmp(&self.key),
+            Order::Descending => self.key.cmp(&other.key),
+        }
+    }
+}
+
+impl PartialOrd for Source<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Source<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Source<'_> {}
+
+impl fmt::Debug for Entries<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entries").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}

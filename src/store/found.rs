@@ -1,0 +1,112 @@
+//! What reads find: entries, and which of several records of one key counts.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::error::{Error, Result};
+use super::slot::Slot;
+use crate::entry::EntryHeader;
+use crate::position::{Offset, Partition, Position};
+use crate::record::Header;
+use crate::time::Millis;
+
+/// The current value of a key, as stored.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What the header says: offset, timestamp.
+    pub header: EntryHeader,
+    /// The slot that answered.
+    pub slot: Arc<Slot>,
+    /// The slot's position just before the entry was read; out of a snapshot, the position of the snapshot.
+    pub position: Position,
+    stored: Bytes,
+}
+
+/// The current value of a key, borrowed from where it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryRef<'a> {
+    /// What the header says: offset, timestamp.
+    pub header: EntryHeader,
+    /// The slot that answered.
+    pub slot: &'a Arc<Slot>,
+    stored: &'a [u8],
+}
+
+/// Where a key lives in several partitions the greatest rank counts: the newest timestamp, then the higher
+/// offset, then the higher partition.
+pub(super) type Rank = (Millis, Offset, Partition);
+
+impl Entry {
+    /// Reads the stored form of an entry of `slot`, which stood at `position`.
+    pub(super) fn parse(stored: &[u8], slot: &Arc<Slot>, position: Position) -> Result<Self> {
+        let EntryRef { header, .. } = EntryRef::parse(stored, slot)?;
+        Ok(Self { header, slot: Arc::clone(slot), position, stored: Bytes::copy_from_slice(stored) })
+    }
+
+    /// Returns the entry as a reference to what it holds.
+    #[must_use]
+    pub fn borrowed(&self) -> EntryRef<'_> {
+        EntryRef { header: self.header, slot: &self.slot, stored: &self.stored }
+    }
+
+    /// Returns the value, byte for byte as it was produced.
+    #[must_use]
+    pub fn value(&self) -> Bytes {
+        self.stored.slice(self.header.value_start()..)
+    }
+
+    /// Returns the record headers that were kept.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when they are cut off.
+    pub fn headers(&self) -> Result<Vec<Header<'_>>> {
+        self.borrowed().headers()
+    }
+}
+
+impl<'a> EntryRef<'a> {
+    /// Reads the stored form of an entry of `slot`.
+    pub(super) fn parse(stored: &'a [u8], slot: &'a Arc<Slot>) -> Result<Self> {
+        let header = EntryHeader::parse(stored);
+        let header = header.map_err(|error| Error::corrupt(error).in_slot(slot.number()))?;
+        Ok(Self { header, slot, stored })
+    }
+
+    /// Returns the value, byte for byte as it was produced.
+    #[must_use]
+    pub fn value(&self) -> &'a [u8] {
+        self.stored.get(self.header.value_start()..).unwrap_or_default()
+    }
+
+    /// Returns the record headers that were kept.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when they are cut off.
+    pub fn headers(&self) -> Result<Vec<Header<'a>>> {
+        let damaged = |error| Error::corrupt(error).in_slot(self.slot.number());
+        self.header.headers(self.stored).map_err(damaged)
+    }
+
+    pub(super) fn rank(&self) -> Rank {
+        (self.header.timestamp.at, self.header.offset, self.slot.partition())
+    }
+}
+
+/// The newest of the entries of one key, found one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Newest(Option<Entry>);
+
+impl Newest {
+    pub(super) fn offer(&mut self, found: Option<Entry>) {
+        let rank = |entry: &Option<Entry>| entry.as_ref().map(|entry| entry.borrowed().rank());
+        if rank(&found) > rank(&self.0) {
+            self.0 = found;
+        }
+    }
+
+    /// Returns the value of the key; none where the newest of its records is a tombstone.
+    pub(super) fn visible(self) -> Option<Entry> {
+        self.0.filter(|entry| !entry.header.marker)
+    }
+}
