@@ -144,6 +144,11 @@ impl Batch {
         &self.advances
     }
 
+    /// Returns the users' keys that change, as often as they do.
+    pub fn changed_keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.rows.iter().map(|row| row.change(&self.arena).key())
+    }
+
     /// Sorts by storage key and hands the last change of each key to `visit`, in key order.
     pub fn last_changes<'a, E>(
         &'a mut self,

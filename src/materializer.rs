@@ -1,10 +1,12 @@
 //! The write side of a view: from the source to the store.
 //!
-//! Four threads per view. The reader polls the source into batches, and so does the builder for partitions that
+//! Five threads per view. The reader polls the source into batches, and so does the builder for partitions that
 //! are built anew beside the slot that serves; the writer applies them; the coordinator asks the cluster, decides
-//! where to read, and mirrors positions. They share bounded channels.
+//! where to read, and mirrors positions. They share bounded channels. The fifth asks how far the log reaches when a
+//! request wants to know.
 
 mod coordinator;
+mod log_ends;
 mod mirror;
 mod on_demand;
 mod reader;
@@ -68,6 +70,8 @@ pub fn start(
     let ports = writer::Ports { filled, emptied, work };
     let writer = writer::WriteLoop::new(store, Arc::clone(view.progress()), ports, arena, supervisor.stop());
     supervisor.thread(format!("{name}-writer"), move || writer.run())?;
+    let (asking, asked, stop) = (Arc::clone(view), Arc::clone(cluster), supervisor.stop());
+    supervisor.thread(format!("{name}-log-ends"), move || log_ends::run(&asking, &asked, &stop))?;
     let ports = coordinator::Ports { live, builder, work: work_in };
     let rhythm = coordinator::Rhythm::new(config);
     let coordinator = coordinator::Coordinator::new(

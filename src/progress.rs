@@ -1,12 +1,16 @@
 //! What the write side of a view knows beyond its store; the read side and the probes look at it.
 
+mod log_ends;
 mod rebuilds;
+mod waiters;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
+pub use log_ends::{Answer, LogEnd, LogEnds, Question, Questions, Unknown};
 pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
+pub use waiters::{Place, Waiters};
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
@@ -29,6 +33,8 @@ pub struct Progress {
     trouble: Mutex<Option<Trouble>>,
     events: Mutex<VecDeque<Event>>,
     rebuilds: Rebuilds,
+    waiters: Waiters,
+    log_ends: Questions,
     /// How long the topic keeps tombstones, in milliseconds; zero before that is known.
     tombstones_kept: AtomicU64,
     metrics: WriteMetrics,
@@ -144,13 +150,16 @@ impl Progress {
         if let Some(known) = self.partitions.read().get(&partition) {
             return Arc::clone(known);
         }
-        let mut partitions = self.partitions.write();
-        Arc::clone(Arc::make_mut(&mut partitions).entry(partition).or_default())
+        let known = Arc::clone(Arc::make_mut(&mut self.partitions.write()).entry(partition).or_default());
+        // What a view needs to be complete is another question now.
+        self.waiters.wake_all();
+        known
     }
 
     /// Takes notice that the topic has no such partition any more.
     pub fn forget(&self, partition: Partition) {
         Arc::make_mut(&mut self.partitions.write()).remove(&partition);
+        self.waiters.wake_all();
     }
 
     /// Returns what the cluster said of the topic last.
@@ -211,6 +220,18 @@ impl Progress {
     #[must_use]
     pub fn rebuilds(&self) -> &Rebuilds {
         &self.rebuilds
+    }
+
+    /// Returns the requests that wait for a position or a key.
+    #[must_use]
+    pub fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    /// Returns where requests ask how far the log reaches.
+    #[must_use]
+    pub fn log_ends(&self) -> &Questions {
+        &self.log_ends
     }
 
     /// Returns the counters of the write side.

@@ -15,6 +15,7 @@ use super::error::Error;
 use super::ffi::{self, EndKind};
 use crate::config::sections::{Isolation, KafkaConfig};
 use crate::position::{Partition, Position};
+use crate::progress::{LogEnd, LogEnds};
 use crate::resume::group::Committed;
 use crate::time::Millis;
 use crate::topic_id::TopicId;
@@ -134,6 +135,41 @@ impl Cluster {
         }
         let topic_id = id.unwrap_or_else(|| TopicId::derived(&cluster_id, topic));
         Ok(TopicState { observed_at, cluster_id, topic_id, topic_id_derived: id.is_none(), partitions })
+    }
+
+    /// Asks how far the log of every partition reaches now.
+    ///
+    /// # Errors
+    /// As [`Cluster::observe`].
+    pub fn log_ends(&self, topic: &str) -> Result<LogEnds, Error> {
+        self.try_log_ends(topic).map_err(|error| self.last_error.explain(error, topic))
+    }
+
+    fn try_log_ends(&self, topic: &str) -> Result<LogEnds, Error> {
+        let (id, count) = self.describe(topic)?;
+        let topic_id = match id {
+            Some(id) => id,
+            None => TopicId::derived(&self.client.cluster_id(self.patience()).unwrap_or_default(), topic),
+        };
+        let ends = |kind| {
+            let failed = |(code, reason)| Error::of(code, reason, topic);
+            let all = 0..Partition::try_from(count).unwrap_or(Partition::MAX);
+            let ends = self.client.list_offsets(topic, all, kind, self.timeout).map_err(failed)?;
+            let end = |(partition, end): (_, Result<i64, _>)| {
+                end.map(|end| (partition, Position::new(end))).map_err(failed)
+            };
+            ends.into_iter().map(end).collect::<Result<BTreeMap<_, _>, Error>>()
+        };
+        let written = ends(EndKind::End)?;
+        let visible = match self.isolation {
+            Isolation::ReadCommitted => ends(EndKind::CommittedEnd)?,
+            Isolation::ReadUncommitted => written.clone(),
+        };
+        let end = |(partition, visible): (Partition, Position)| {
+            let written = written.get(&partition).copied().unwrap_or(visible);
+            (partition, LogEnd { visible, written })
+        };
+        Ok(LogEnds { topic_id, partitions: visible.into_iter().map(end).collect() })
     }
 
     fn patience(&self) -> Duration {

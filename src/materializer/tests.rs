@@ -5,6 +5,7 @@ mod script;
 
 use std::collections::BTreeMap;
 
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 
 use self::pipeline::{Limits, Pipeline};
@@ -107,6 +108,38 @@ fn a_partition_that_fails_is_reported_and_the_others_go_on() {
     topic.append(0, row(1, "c", Some("1")));
     pipeline.wait_until(|positions| positions.first() == Some(&Position::new(2)));
     assert_eq!(pipeline.building_positions(), [Position::ZERO], "nothing of the failed partition is skipped");
+}
+
+#[test]
+fn who_waits_for_a_position_or_a_key_is_woken_when_it_can_be_read() {
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
+    let pipeline = restored(&topic, WIDE);
+    let waiters = pipeline.progress().waiters();
+    let (near, far) = (waiters.at_position(0, Position::new(2)), waiters.at_position(0, Position::new(3)));
+    let (key, other) = (waiters.at_key(b"b"), waiters.at_key(b"a"));
+    topic.append(0, row(1, "b", Some("1")));
+    pipeline.wait_for(near.rung());
+    assert_eq!(pipeline.positions(), [Position::new(2)]);
+    pipeline.wait_for(key.rung());
+    assert!(far.rung().now_or_never().is_none() && other.rung().now_or_never().is_none());
+    topic.append(0, row(2, "a", None));
+    pipeline.wait_for(far.rung());
+    pipeline.wait_for(other.rung());
+}
+
+#[test]
+fn a_swap_wakes_everybody() {
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
+    let mut pipeline = restored(&topic, WIDE);
+    pipeline.drop_slot_while_reading(&topic);
+    topic.append(0, row(topic.next(0), "b", Some("1")));
+    let progress = std::sync::Arc::clone(pipeline.progress());
+    let (position, key) =
+        (progress.waiters().at_position(0, Position::new(i64::MAX)), progress.waiters().at_key(b"unknown"));
+    pipeline.start();
+    pipeline.promote_when_read();
+    pipeline.wait_for(position.rung());
+    pipeline.wait_for(key.rung());
 }
 
 #[test]

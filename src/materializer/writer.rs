@@ -91,6 +91,7 @@ impl WriteLoop {
     fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
         let begun = Instant::now();
         self.retry(|store| store.apply(&mut batch))?;
+        self.wake(&batch);
         let metrics = self.progress.metrics();
         metrics.batch_seconds.observe(begun.elapsed().as_secs_f64());
         for advance in batch.advances() {
@@ -107,6 +108,14 @@ impl WriteLoop {
         // The readers are gone only when the process is ending.
         let _ = self.ports.emptied.send(batch);
         Ok(())
+    }
+
+    /// Order matters: what wakes somebody can be read by now.
+    fn wake(&self, batch: &Batch) {
+        let (table, waiters) = (self.store.store().table(), self.progress.waiters());
+        let serving = batch.advances().iter().filter_map(|advance| table.serving().get(&advance.partition));
+        waiters.reached(serving.map(|slot| (slot.partition(), slot.position())));
+        waiters.changed(batch.changed_keys());
     }
 
     fn work(&mut self, work: Work) -> anyhow::Result<()> {
@@ -165,6 +174,7 @@ impl WriteLoop {
         if promoted {
             let known = self.progress.want(partition);
             known.set_caught_up();
+            self.progress.waiters().wake_all();
             if let Some(over) = known.clear_damage() {
                 self.progress.record_event("damage-repaired", Some(partition), over.detail);
             }

@@ -176,6 +176,15 @@ impl Pipeline {
         }
     }
 
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    pub(super) fn wait_for(&self, event: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async { tokio::time::timeout(DEADLINE, event).await.unwrap() });
+    }
+
     /// Swaps the slot being filled for the serving one, as the coordinator does.
     pub(super) fn promote_when_read(&self) {
         let end = Position::new(self.topic.next(0));
