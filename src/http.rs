@@ -3,10 +3,12 @@
 //! Handlers are pure in (request, view). An error is a [`Problem`]; [`Code`] is the one table of what can go
 //! wrong and of the statuses it is told with. Keys and values never appear in an error, a log line or a label.
 
+mod about;
 mod admin;
 mod ask;
 mod code;
 mod condition;
+mod consistency;
 mod describe;
 mod document;
 mod entry_document;
@@ -15,10 +17,12 @@ mod fallback;
 mod guard;
 mod header_text;
 mod key;
+mod long_poll;
 mod lookup;
 mod metrics;
 mod observe;
 mod ops;
+mod patience;
 mod percent;
 mod problem;
 mod query;

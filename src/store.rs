@@ -104,6 +104,19 @@ impl Store {
         Ok(newest.visible())
     }
 
+    /// Looks `key` up in all there is: in partitions that do not answer yet in the slot that is being filled.
+    ///
+    /// # Errors
+    /// As [`Store::find`].
+    pub fn find_anywhere(&self, table: &SlotTable, key: &[u8]) -> Result<Option<Entry>> {
+        let (mut newest, serving) = (Newest::default(), table.serving());
+        let filling = table.building().iter().filter(|(partition, _)| !serving.contains_key(partition));
+        for slot in serving.values().chain(filling.map(|(_, slot)| slot)) {
+            newest.offer(self.get(slot, key)?);
+        }
+        Ok(newest.visible())
+    }
+
     /// Reads `key` from one slot.
     ///
     /// # Errors

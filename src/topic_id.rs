@@ -50,6 +50,17 @@ impl TopicId {
 pub struct TopicTag([u8; TAG_BYTES / 3 * 4]);
 
 impl TopicTag {
+    /// Reads a tag.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        text.as_bytes()
+            .try_into()
+            .ok()
+            .filter(|tag: &[u8; TAG_BYTES / 3 * 4]| tag.iter().all(known))
+            .map(Self)
+    }
+
     /// Returns the tag as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -105,6 +116,10 @@ mod tests {
         let id = TopicId::new([7; 16]);
         assert!(id.to_string().starts_with(id.tag().as_str()));
         assert_eq!(id.tag().as_str().len(), 8);
+        assert_eq!(TopicTag::parse(id.tag().as_str()), Some(id.tag()));
+        for other in ["", "k3Qz", "k3Qz7pWx8", "k3Qz7p x", "k3Qz7p+/"] {
+            assert_eq!(TopicTag::parse(other), None, "{other}");
+        }
     }
 
     #[test]

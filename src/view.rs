@@ -143,6 +143,19 @@ impl View {
         Err(LookUpError::Restoring)
     }
 
+    /// Looks a key up, in what there is by now where the view has not caught up once.
+    ///
+    /// # Errors
+    /// As [`View::look_up`], but for a hit.
+    pub fn look_up_incomplete(&self, key: &[u8]) -> Result<LookUp, LookUpError> {
+        match self.look_up(key) {
+            Err(LookUpError::Restoring) => {}
+            found => return found,
+        }
+        let found = self.store.find_anywhere(&self.store.table(), key)?;
+        found.map(LookUp::Found).ok_or(LookUpError::Restoring)
+    }
+
     /// Returns state, lag and staleness, at most a tenth of a second old.
     #[must_use]
     pub fn condition(&self) -> Condition {

@@ -32,6 +32,9 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "kafka.poll_interval" => Timespan(10 * MS, Duration::from_secs(5)),
         "kafka.request_timeout" => Timespan(10 * MS, REQUEST_MAX),
         "http.connections_max" | "batch.records_max" => Count(1, 1_000_000),
+        // Clients ask for whole seconds.
+        "http.wait_max" => Timespan(Duration::from_secs(1), HOUR),
+        "http.waiters_max" => Count(0, 1_000_000),
         "http.header_timeout" | "http.request_timeout" | "shutdown.grace" => Timespan(MS, HOUR),
         "ready.max_staleness" | "rebuild.tombstones_kept" => Timespan(MS, 365 * 24 * HOUR),
         "store.block_cache" => Size(ByteSize::mib(1), ByteSize::tib(1)),

@@ -126,6 +126,12 @@ pub struct HttpConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "units::Timespan")]
     pub request_timeout: Duration,
+    /// Bound on what `Prefer: wait` may ask for; it comes on top of `request_timeout`.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
+    pub wait_max: Duration,
+    /// Bound on requests that wait at the same time; further ones are refused.
+    pub waiters_max: usize,
 }
 
 /// The ops listener.
@@ -279,6 +285,8 @@ impl Default for HttpConfig {
             connections_max: 10_000,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            wait_max: Duration::from_secs(30),
+            waiters_max: 5_000,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, Uri};
 
 use super::code::Code;
+use super::consistency::Demand;
 use super::key::KeyEncoding;
 use super::percent::{self, BadEscape};
 use super::problem::Problem;
@@ -26,6 +27,8 @@ pub(super) struct Ask<'a> {
     pub(super) key: Cow<'a, [u8]>,
     /// Form of the answer.
     pub(super) representation: Representation,
+    /// What is asked of the state that answers.
+    pub(super) demand: Demand,
     /// Headers of the request, for its conditions.
     pub(super) headers: &'a HeaderMap,
 }
@@ -37,7 +40,7 @@ impl<'a> Ask<'a> {
         uri: &'a Uri,
         headers: &'a HeaderMap,
     ) -> Result<Self, Problem> {
-        let query = Query::parse(uri.query(), &["enc", "format"])?;
+        let query = Query::parse(uri.query(), &["enc", "format", "read_after", "max_staleness", "allow"])?;
         let key = percent::of_path(segment(uri, KEY_SEGMENT));
         Self::read(config, &query, key, headers)
     }
@@ -48,7 +51,8 @@ impl<'a> Ask<'a> {
         uri: &'a Uri,
         headers: &'a HeaderMap,
     ) -> Result<Self, Problem> {
-        let query = Query::parse(uri.query(), &["key", "enc", "format"])?;
+        let query =
+            Query::parse(uri.query(), &["key", "enc", "format", "read_after", "max_staleness", "allow"])?;
         let missing = || Problem::new(Code::BAD_PARAMETER, "the parameter `key` is missing");
         let key = percent::of_query(query.raw("key").ok_or_else(missing)?);
         Self::read(config, &query, key, headers)
@@ -64,7 +68,8 @@ impl<'a> Ask<'a> {
         let key = encoding.unwrap_or_else(|| KeyEncoding::of(config.key)).decode(key)?;
         let format = query.word("format", &Representation::NAMES, Representation::named)?;
         let representation = Representation::negotiate(config.value, format, headers)?;
-        Ok(Self { key, representation, headers })
+        let demand = Demand::read(headers, query)?;
+        Ok(Self { key, representation, demand, headers })
     }
 }
 

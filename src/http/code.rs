@@ -58,6 +58,9 @@ codes! {
     BAD_PARAMETER = "bad-parameter" BAD_REQUEST final "Query parameter refused"
         "A query parameter is unknown, missing, given twice, or has a value that is not known."
         "Compare the query with the parameters the detail names.";
+    BAD_POSITION = "bad-position" BAD_REQUEST final "Position refused"
+        "The position to read after is no position, is given twice, names a partition the topic does not have, or lies far beyond the end of the log."
+        "Send a `View-Position` as it came, or `<partition>:<offset>` as the producer was told, and to the view of that topic.";
     BAD_BODY = "bad-body" BAD_REQUEST final "Body cannot be read"
         "The body of the request is not the JSON this path takes, or names something that is not there."
         "Compare the body with what the detail asks for.";
@@ -85,6 +88,9 @@ codes! {
     VALUE_NOT_REPRESENTABLE = "value-not-representable" NOT_ACCEPTABLE final "Value has no such representation"
         "The representation is known, but values of this view cannot be shown in it."
         "Use one of those that `available` names; `raw` is always possible.";
+    POSITION_FOREIGN = "position-foreign" CONFLICT final "Position of another topic"
+        "The position comes from another topic, or from the one that had this name before it was deleted and created again."
+        "Forget the position: what it stands for is not in this topic.";
     REBUILD_RUNNING = "rebuild-running" CONFLICT final "A rebuild is running"
         "The view, or a partition that was named, is being rebuilt already."
         "Wait until it is done; `Location` leads to it where it was asked for.";
@@ -109,9 +115,21 @@ codes! {
     VIEW_RESTORING = "view-restoring" SERVICE_UNAVAILABLE retry "View is still restoring"
         "The view has not caught up with its topic once, so neither a value nor a miss could be trusted."
         "Try again after `Retry-After` seconds; `progress` and the status of the view tell how far it is.";
-    OVERLOADED = "overloaded" SERVICE_UNAVAILABLE retry "Request took too long"
-        "The request could not be answered within the time the service allows."
+    VIEW_STALE = "view-stale" SERVICE_UNAVAILABLE retry "View is staler than asked for"
+        "The view is not known to have been current within `max_staleness`."
+        "Try again after `Retry-After` seconds, or ask for less; `staleness` in `View-Status` tells how it is.";
+    SOURCE_LOST = "source-lost" SERVICE_UNAVAILABLE retry "Kafka cannot be asked"
+        "The request wants the latest state, and no broker tells how far the log reaches."
+        "Try again after `Retry-After` seconds, or ask without `Read-Consistency`; `reason` and the status of the view tell more.";
+    SHUTTING_DOWN = "shutting-down" SERVICE_UNAVAILABLE retry "Service stops"
+        "The service stops, and the request would have had to wait."
+        "Send the request again, to another instance if there is one.";
+    OVERLOADED = "overloaded" SERVICE_UNAVAILABLE retry "Service has too much to do"
+        "The request could not be answered within the time the service allows, or too many requests wait already."
         "Try again after `Retry-After` seconds.";
+    POSITION_NOT_REACHED = "position-not-reached" GATEWAY_TIMEOUT retry "Position not reached yet"
+        "The view has not applied the records the request wants to see."
+        "Try again after `Retry-After` seconds, or let the service wait: `Prefer: wait=10`.";
 }
 
 impl Code {

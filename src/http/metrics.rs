@@ -37,6 +37,7 @@ pub(super) struct HttpMetrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     connections: Family<ListenerLabels, Gauge>,
+    waiting: Gauge,
 }
 
 impl Default for HttpMetrics {
@@ -45,6 +46,7 @@ impl Default for HttpMetrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
             connections: Family::default(),
+            waiting: Gauge::default(),
         }
     }
 }
@@ -66,10 +68,16 @@ impl HttpMetrics {
         self.connections.get_or_create(&ListenerLabels { listener }).clone()
     }
 
+    /// Returns the gauge of requests that wait.
+    pub(super) fn waiting(&self) -> Gauge {
+        self.waiting.clone()
+    }
+
     /// Adds the metrics to what a scrape shows.
     pub(super) fn register(&self, registry: &mut Registry) {
         names::HTTP_REQUESTS.register(registry, self.requests.clone());
         names::HTTP_REQUEST_SECONDS.register(registry, self.seconds.clone());
         names::HTTP_CONNECTIONS.register(registry, self.connections.clone());
+        names::HTTP_WAITING.register(registry, self.waiting.clone());
     }
 }

@@ -75,9 +75,10 @@ where
         let mut inner = std::mem::replace(&mut self.inner, fresh);
         let state = self.state.clone();
         let seen = Seen::of(&request);
+        let limit = state.time_limit(request.headers());
         let answer = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
         Box::pin(async move {
-            let response = match tokio::time::timeout(state.request_timeout(), answer).await {
+            let response = match tokio::time::timeout(limit, answer).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Err(_panic)) => seen.panicked().into_response(),
                 Err(_elapsed) => timed_out().into_response(),

@@ -79,10 +79,16 @@ impl Problem {
         self
     }
 
-    /// Says why, in a stable word, and how far a restore is.
+    /// Says why, in a stable word.
     #[must_use]
-    pub fn restoring(mut self, reason: &'static str, progress: f64) -> Self {
+    pub fn because(mut self, reason: &'static str) -> Self {
         self.0.reason = Some(reason);
+        self
+    }
+
+    /// Says how far a restore is, 0 to 1.
+    #[must_use]
+    pub fn restored(mut self, progress: f64) -> Self {
         self.0.progress = Some((progress * 1000.0).round() / 1000.0);
         self
     }

@@ -39,6 +39,21 @@ impl<'a> Query<'a> {
         self.pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
+    /// Returns a value as text.
+    pub(super) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
+        let Some(raw) = self.raw(name) else { return Ok(None) };
+        let text = match percent::of_query(raw) {
+            Ok(Cow::Borrowed(bytes)) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Ok(Cow::Owned(bytes)) => String::from_utf8(bytes).ok().map(Cow::Owned),
+            Err(percent::BadEscape) => None,
+        };
+        let unreadable = || {
+            let detail = format!("`{name}` is no percent-encoded text");
+            Problem::new(Code::BAD_PARAMETER, detail)
+        };
+        text.map(Some).ok_or_else(unreadable)
+    }
+
     /// Returns what a value that must be one of a few words means.
     pub(super) fn word<T>(
         &self,

@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderMap, Uri};
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
 
 use super::ask;
 use super::code::Code;
+use super::consistency::PREFER;
 use super::exposition;
 use super::metrics::HttpMetrics;
+use super::patience::Waiting;
 use super::problem::Problem;
 use crate::config::sections::HttpConfig;
 use crate::store::Resources;
@@ -26,6 +29,7 @@ struct Shared {
     views: Arc<Views>,
     health: Arc<Health>,
     request_timeout: Duration,
+    waiting: Waiting,
     metrics: HttpMetrics,
     registry: Registry,
 }
@@ -34,7 +38,7 @@ struct Shared {
 #[derive(Debug, Default)]
 pub struct Health {
     started: AtomicBool,
-    stopping: AtomicBool,
+    stopping: CancellationToken,
 }
 
 /// One of the two listeners.
@@ -58,7 +62,8 @@ impl AppState {
         let metrics = HttpMetrics::default();
         let registry = exposition::registry(&views, resources, &metrics);
         let request_timeout = config.request_timeout;
-        Self(Arc::new(Shared { views, health, request_timeout, metrics, registry }))
+        let waiting = Waiting::new(config, metrics.waiting(), Arc::clone(&health));
+        Self(Arc::new(Shared { views, health, request_timeout, waiting, metrics, registry }))
     }
 
     /// Returns the gauge of open connections of a listener.
@@ -90,8 +95,14 @@ impl AppState {
         &self.0.health
     }
 
-    pub(super) fn request_timeout(&self) -> Duration {
-        self.0.request_timeout
+    /// Returns how long a request may take; what it asks to wait comes on top.
+    pub(super) fn time_limit(&self, headers: &HeaderMap) -> Duration {
+        let wait = if headers.contains_key(PREFER) { self.0.waiting.longest() } else { Duration::ZERO };
+        self.0.request_timeout + wait
+    }
+
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.0.waiting
     }
 
     pub(super) fn metrics(&self) -> &HttpMetrics {
@@ -118,11 +129,16 @@ impl Health {
     /// Returns whether the process is about to end.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stopping.is_cancelled()
     }
 
-    /// Takes notice that the process is about to end: it is not ready from now on.
+    /// Takes notice that the process is about to end: it is not ready from now on, and nobody waits any longer.
     pub fn set_stopping(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.cancel();
+    }
+
+    /// Waits until the process is about to end.
+    pub async fn stopping(&self) {
+        self.stopping.cancelled().await;
     }
 }

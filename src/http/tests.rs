@@ -1,8 +1,10 @@
 mod admin;
+mod consistency;
 mod errors;
 mod fixture;
 mod keys;
 mod log;
+mod long_poll;
 mod lookups;
 mod probes;
 mod sockets;

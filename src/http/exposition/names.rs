@@ -37,6 +37,7 @@ metrics! {
     HTTP_REQUESTS = "statusquo_http_requests" None, "Requests answered";
     HTTP_REQUEST_SECONDS = "statusquo_http_request" Some(Unit::Seconds), "Time to answer a request";
     HTTP_CONNECTIONS = "statusquo_http_connections" None, "Connections open";
+    HTTP_WAITING = "statusquo_http_waiting" None, "Requests that wait for a position, a key or a view";
     BUILD_INFO = "statusquo_build_info" None, "Always 1; the labels name the build";
     PROCESS_RESIDENT_MEMORY = "process_resident_memory" Some(Unit::Bytes), "Memory in RAM";
     PROCESS_OPEN_FDS = "process_open_fds" None, "Open file descriptors";

@@ -13,6 +13,7 @@ use tower::ServiceExt as _;
 use crate::batch::Batch;
 use crate::config::sections::{HttpConfig, KeyFormat, OpsConfig, StoreConfig, ValueFormat, ViewConfig};
 use crate::config::view_name::ViewName;
+use crate::entry::SlotNumber;
 use crate::http::{AppState, Health, data_router, ops_router};
 use crate::interpretation::latest_value;
 use crate::position::{Offset, Position};
@@ -57,6 +58,11 @@ impl Fixture {
         Self::open(TempDir::new().unwrap(), key, value, request_timeout)
     }
 
+    /// Text keys and JSON values with limits of its own, not served yet.
+    pub(super) fn limited(http: &HttpConfig) -> Self {
+        Self::open_with(TempDir::new().unwrap(), KeyFormat::String, ValueFormat::Json, http, 2)
+    }
+
     /// Text keys and JSON values again, after a restart and with a byte in the middle of every data file turned over.
     pub(super) fn damaged(self) -> Self {
         let Self { dir, state, writer, .. } = self;
@@ -75,14 +81,14 @@ impl Fixture {
     }
 
     fn open(dir: TempDir, key: KeyFormat, value: ValueFormat, request_timeout: Duration) -> Self {
-        Self::open_with(dir, key, value, request_timeout, 2)
+        Self::open_with(dir, key, value, &HttpConfig { request_timeout, ..HttpConfig::default() }, 2)
     }
 
     fn open_with(
         dir: TempDir,
         key: KeyFormat,
         value: ValueFormat,
-        request_timeout: Duration,
+        http: &HttpConfig,
         partitions: i32,
     ) -> Self {
         let resources = Arc::new(Resources::new(&StoreConfig::default(), 1).unwrap());
@@ -106,14 +112,13 @@ impl Fixture {
         let view = View::new(name.clone(), config, store, Arc::clone(&progress), Duration::from_secs(60));
         let views: Views = [(name, Arc::new(view))].into();
         let health = Arc::new(Health::default());
-        let http = HttpConfig { request_timeout, ..HttpConfig::default() };
-        let state = AppState::new(Arc::new(views), resources, Arc::clone(&health), &http);
+        let state = AppState::new(Arc::new(views), resources, Arc::clone(&health), http);
         Self { dir, state, health, progress, writer, next: 0 }
     }
 
     /// A view `users` of which no partition is known yet.
     pub(super) fn unknown(key: KeyFormat, value: ValueFormat) -> Self {
-        Self::open_with(TempDir::new().unwrap(), key, value, Duration::from_secs(5), 0)
+        Self::open_with(TempDir::new().unwrap(), key, value, &HttpConfig::default(), 0)
     }
 
     /// A view `users` that has caught up and is empty.
@@ -133,7 +138,20 @@ impl Fixture {
             assert!(self.writer.promote(partition).unwrap());
             self.writer.store().table().serving()[&partition].set_caught_up_at(Millis::now());
             self.progress.want(partition).set_caught_up();
+            self.progress.waiters().wake_all();
         }
+    }
+
+    /// Has a fresh slot of an incarnation of the topic answer for partition 0, filled with records from offset 0.
+    pub(super) fn rebuild(&mut self, topic_id: TopicId, records: &[(&[u8], &[u8])]) {
+        self.writer.start_build(&BuildPlan { topic_id, ..plan(0) }).unwrap();
+        let slot = self.writer.store().table().building()[&0].number();
+        self.next = 0;
+        for (key, value) in records {
+            self.apply(slot, key, Some(value));
+        }
+        assert!(self.writer.promote(0).unwrap());
+        self.progress.waiters().wake_all();
     }
 
     /// Changes what is decided of a partition, as the coordinator does.
@@ -141,10 +159,19 @@ impl Fixture {
         self.writer.decide(&[(partition, edit)]).unwrap();
     }
 
+    pub(super) fn view(&self) -> &View {
+        self.state.views().get("users").unwrap()
+    }
+
     /// Applies the next record of partition 0; none as a value deletes. Returns its offset.
     pub(super) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> i64 {
         let table = self.writer.store().table();
         let slot = table.serving().get(&0).or(table.building().get(&0)).unwrap().number();
+        self.apply(slot, key, value)
+    }
+
+    /// Wakes as the writer does.
+    fn apply(&mut self, slot: SlotNumber, key: &[u8], value: Option<&[u8]>) -> i64 {
         let timestamp = Timestamp { at: Millis::new(self.next * 1000), kind: TimestampKind::Create };
         let headers: &[(&[u8], Option<&[u8]>)] = &[(b"trace", Some(b"1")), (b"none", None)];
         let offset = Offset::new(self.next);
@@ -153,6 +180,10 @@ impl Fixture {
         let mut batch = Batch::new(0, true);
         batch.push(slot, &record, latest_value(&record).unwrap());
         self.writer.apply(&mut batch).unwrap();
+        let table = self.writer.store().table();
+        let serving = table.serving().iter().map(|(partition, slot)| (*partition, slot.position()));
+        self.progress.waiters().reached(serving);
+        self.progress.waiters().changed(batch.changed_keys());
         self.next += 1;
         offset.get()
     }

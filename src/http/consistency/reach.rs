@@ -1,0 +1,163 @@
+//! Positions that the serving slots have to pass before an answer is given.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::token::Token;
+use super::{CHECK, about};
+use crate::http::code::Code;
+use crate::http::header_text::HeaderText;
+use crate::http::patience::Patience;
+use crate::http::problem::Problem;
+use crate::position::{Partition, Position};
+use crate::progress::{LogEnds, Place, Waiters};
+use crate::store::SlotTable;
+use crate::topic_id::TopicTag;
+use crate::view::{Positions, View};
+
+/// Offsets by which a position may lie beyond the end of the log: what a leader has acknowledged alone is not
+/// part of the log before other replicas have it too.
+const BEYOND: i64 = 100_000;
+
+/// A position to be passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    partition: Partition,
+    /// Everything below is to be applied.
+    position: Position,
+    /// Incarnation of the topic in which it is.
+    topic: Option<TopicTag>,
+    /// A client says so; it may be wrong.
+    claimed: bool,
+}
+
+/// A target that the slots which answer have not passed.
+struct Missing<'t> {
+    target: &'t Target,
+    /// How far its partition answers in that topic; none where it does not.
+    at: Option<Position>,
+}
+
+impl Target {
+    pub(super) fn of_token(token: &Token) -> impl Iterator<Item = Self> + '_ {
+        token.offsets.iter().map(|(partition, offset)| Self {
+            partition: *partition,
+            position: offset.next(),
+            topic: token.tag,
+            claimed: true,
+        })
+    }
+
+    pub(super) fn of_ends(ends: &LogEnds) -> impl Iterator<Item = Self> + '_ {
+        let topic = Some(ends.topic_id.tag());
+        ends.partitions.iter().map(move |(partition, end)| Self {
+            partition: *partition,
+            position: end.visible,
+            topic,
+            claimed: false,
+        })
+    }
+
+    fn missing(&self, table: &SlotTable) -> Option<Missing<'_>> {
+        let slot = table.serving().get(&self.partition);
+        let slot = slot.filter(|slot| self.topic.is_none_or(|topic| topic == slot.topic_id().tag()));
+        let at = slot.map(|slot| slot.position());
+        (at < Some(self.position)).then_some(Missing { target: self, at })
+    }
+}
+
+/// Waits until every target is passed; returns the table of the slots that have passed them.
+pub(super) async fn all(
+    view: &View,
+    targets: &[Target],
+    patience: &mut Patience<'_>,
+) -> Result<Arc<SlotTable>, Problem> {
+    let mut checked = false;
+    loop {
+        let table = view.store().table();
+        let Some(missing) = targets.iter().find_map(|target| target.missing(&table)) else {
+            return Ok(table);
+        };
+        missing.refuse_foreign(view)?;
+        if !checked && missing.is_doubtful(view) {
+            checked = true;
+            refuse_beyond(view, targets, patience).await?;
+            continue;
+        }
+        if patience.is_over() {
+            return Err(missing.not_reached(view, &table));
+        }
+        let place = missing.enter(view.progress().waiters());
+        // Order matters: looked at again from its place, no step gets by between the look and the wait.
+        if missing.target.missing(&view.store().table()).is_some() {
+            patience.wait(place.rung(), Duration::ZERO).await?;
+        }
+    }
+}
+
+/// One look at the log tells a position that cannot be from one that is still to come.
+async fn refuse_beyond(view: &View, targets: &[Target], patience: &mut Patience<'_>) -> Result<(), Problem> {
+    let answer = patience.wait(view.progress().log_ends().ask(), CHECK).await?;
+    // Without an answer it is waited for: it may be right.
+    let Some(Ok(ends)) = answer else { return Ok(()) };
+    for target in targets.iter().filter(|target| target.claimed) {
+        let partition = target.partition;
+        let detail = match ends.partitions.get(&partition) {
+            None => format!("the topic has no partition {partition}"),
+            Some(end) if is_beyond(target.position, end.written) => {
+                format!("the log of partition {partition} ends at {}, far below the position", end.written)
+            }
+            Some(_) => continue,
+        };
+        return Err(about::problem(view, Code::BAD_POSITION, detail));
+    }
+    Ok(())
+}
+
+fn is_beyond(position: Position, end: Position) -> bool {
+    position.get().saturating_sub(end.get()) > BEYOND
+}
+
+impl Missing<'_> {
+    /// The topic that is known to be the current one may be another than the slots are of, while they are rebuilt.
+    fn refuse_foreign(&self, view: &View) -> Result<(), Problem> {
+        let Some(topic) = self.target.topic.filter(|_| self.target.claimed && self.at.is_none()) else {
+            return Ok(());
+        };
+        match view.progress().topic() {
+            Some(known) if known.topic_id.tag() != topic => Err(about::problem(
+                view,
+                Code::POSITION_FOREIGN,
+                "the position is of another topic, or of this one before it was deleted and created again",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A position below the end of the log as it was seen last needs no look at the log.
+    fn is_doubtful(&self, view: &View) -> bool {
+        let wanted = view.progress().partitions();
+        let end = wanted.get(&self.target.partition).and_then(|known| known.log()).map(|(_, end)| end);
+        self.target.claimed && end.is_none_or(|end| is_beyond(self.target.position, end))
+    }
+
+    /// A slot that is to be replaced cannot reach the position, however far it gets.
+    fn enter<'w>(&self, waiters: &'w Waiters) -> Place<'w, (Partition, Position)> {
+        let position = if self.at.is_some() { self.target.position } else { Position::new(i64::MAX) };
+        waiters.at_position(self.target.partition, position)
+    }
+
+    fn not_reached(&self, view: &View, table: &SlotTable) -> Problem {
+        let (partition, wanted) = (self.target.partition, self.target.position);
+        let detail = match self.at {
+            Some(at) => format!("partition {partition} is at position {at}, the request wants {wanted}"),
+            None => format!("partition {partition} does not answer yet, the request wants position {wanted}"),
+        };
+        let problem = about::problem(view, Code::POSITION_NOT_REACHED, detail)
+            .with_header(about::VIEW_STATUS, about::status(view));
+        match HeaderText::new().positions(&Positions::of(table)) {
+            Some(position) => problem.with_header(about::VIEW_POSITION, position),
+            None => problem,
+        }
+    }
+}
