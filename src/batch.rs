@@ -19,6 +19,7 @@ pub struct Batch {
     advances: Vec<Advance>,
     opened: Option<Instant>,
     keep_headers: bool,
+    value_bytes_max: u64,
 }
 
 /// How far one partition gets by a batch.
@@ -38,6 +39,8 @@ pub struct Advance {
     pub bytes: u64,
     /// Records without a key.
     pub null_keys: u64,
+    /// Records whose value is larger than the view keeps.
+    pub too_large: u64,
 }
 
 /// The last change of one key in a batch, in stored form.
@@ -72,7 +75,14 @@ impl Batch {
     #[must_use]
     pub fn new(bytes: usize, keep_headers: bool) -> Self {
         let arena = Vec::with_capacity(bytes);
-        Self { arena, rows: Vec::new(), advances: Vec::new(), opened: None, keep_headers }
+        let value_bytes_max = u64::MAX;
+        Self { arena, rows: Vec::new(), advances: Vec::new(), opened: None, keep_headers, value_bytes_max }
+    }
+
+    /// Bounds the values that are kept; of a larger one only its length is.
+    #[must_use]
+    pub fn with_value_bytes_max(self, value_bytes_max: u64) -> Self {
+        Self { value_bytes_max, ..self }
     }
 
     /// Adds a change and moves its partition behind the record that caused it.
@@ -85,11 +95,15 @@ impl Batch {
         entry::push_key(&mut self.arena, slot, key);
         let key_end = self.arena.len();
         let headers = if self.keep_headers { record.headers } else { &[] };
-        match value {
-            Some(value) => {
+        let too_large = value.map(|value| value.len() as u64).filter(|bytes| *bytes > self.value_bytes_max);
+        match (value, too_large) {
+            (Some(_), Some(bytes)) => {
+                entry::push_too_large(&mut self.arena, record.offset, record.timestamp, headers, bytes);
+            }
+            (Some(value), None) => {
                 entry::push_entry(&mut self.arena, record.offset, record.timestamp, headers, value);
             }
-            None => entry::push_marker(&mut self.arena, record.offset, record.timestamp),
+            (None, _) => entry::push_marker(&mut self.arena, record.offset, record.timestamp),
         }
         self.rows.push(Row {
             head: head(key),
@@ -100,7 +114,7 @@ impl Batch {
             deletes: value.is_none(),
             position: record.offset.next(),
         });
-        self.advance(slot, record);
+        self.advance(slot, record).too_large += u64::from(too_large.is_some());
     }
 
     /// Moves a partition behind a record that changes nothing.
@@ -202,6 +216,7 @@ impl Batch {
                 records: 0,
                 bytes: 0,
                 null_keys: 0,
+                too_large: 0,
             });
         }
         #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]

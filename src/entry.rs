@@ -2,7 +2,8 @@
 //!
 //! The header is a byte of version (high half) and flags (low half), the offset as a varint, the timestamp
 //! as a zigzag varint if there is one, and the record headers if they were kept. The value follows byte
-//! for byte as it was produced.
+//! for byte as it was produced. Version 2 has a byte of further flags after the first one, and is written only
+//! where one of them is set.
 
 use crate::position::Offset;
 use crate::record::{Header, Headers, Timestamp, TimestampKind};
@@ -14,10 +15,14 @@ pub const ENTRY_SPACE: u8 = 0x01;
 pub const KEY_PREFIX_BYTES: usize = 5;
 
 const VERSION: u8 = 1;
+/// Has a byte of further flags; versions of this service that do not know them refuse the entry.
+const VERSION_FLAGGED: u8 = 2;
 const HAS_TIMESTAMP: u8 = 0b0001;
 const LOG_APPEND: u8 = 0b0010;
 const HAS_HEADERS: u8 = 0b0100;
 const MARKER: u8 = 0b1000;
+/// Further flag: the value was not kept; its length stands in its place, as a varint.
+const TOO_LARGE: u8 = 0b0001;
 
 /// Number of one build of one partition in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -33,6 +38,8 @@ pub struct EntryHeader {
     pub timestamp: Timestamp,
     /// The row has no value and is invisible to reads.
     pub marker: bool,
+    /// Bytes of a value that was not kept, because the view bounds values; none of one that was.
+    pub too_large: Option<u64>,
     headers: (usize, usize),
     value: usize,
 }
@@ -96,6 +103,23 @@ pub fn push_entry(
     out.extend_from_slice(value);
 }
 
+/// Appends the stored form of an entry whose value is not kept: header and length.
+pub fn push_too_large(
+    out: &mut Vec<u8>,
+    offset: Offset,
+    timestamp: Timestamp,
+    headers: Headers<'_>,
+    bytes: u64,
+) {
+    let first = out.len();
+    push_entry(out, offset, timestamp, headers, &[]);
+    if let Some(byte) = out.get_mut(first) {
+        *byte = VERSION_FLAGGED << 4 | *byte & 0x0f;
+    }
+    out.insert(first + 1, TOO_LARGE);
+    push_varint(out, bytes);
+}
+
 /// Appends the stored form of a marker: a tombstone that is kept, so that it outranks older values elsewhere.
 pub fn push_marker(out: &mut Vec<u8>, offset: Offset, timestamp: Timestamp) {
     let first = out.len();
@@ -113,7 +137,12 @@ impl EntryHeader {
     pub fn parse(stored: &[u8]) -> Result<Self, FormatError> {
         let mut cursor = Cursor { bytes: stored, at: 0 };
         let first = cursor.byte()?;
-        if first >> 4 != VERSION {
+        let further = match first >> 4 {
+            VERSION => 0,
+            VERSION_FLAGGED => cursor.byte()?,
+            _ => return Err(FormatError::Unknown),
+        };
+        if further & !TOO_LARGE != 0 {
             return Err(FormatError::Unknown);
         }
         let offset = Offset::new(cursor.varint()?.cast_signed());
@@ -123,7 +152,8 @@ impl EntryHeader {
         };
         let headers = if first & HAS_HEADERS == 0 { (0, 0) } else { cursor.skip_sized()? };
         let timestamp = Timestamp { at, kind: timestamp_kind(first) };
-        Ok(Self { offset, timestamp, marker: first & MARKER != 0, headers, value: cursor.at })
+        let too_large = (further & TOO_LARGE != 0).then(|| cursor.varint()).transpose()?;
+        Ok(Self { offset, timestamp, marker: first & MARKER != 0, too_large, headers, value: cursor.at })
     }
 
     /// Returns where the value begins within the stored bytes.
@@ -277,8 +307,22 @@ mod tests {
 
     #[test]
     fn an_entry_of_a_later_format_is_refused() {
-        assert_eq!(EntryHeader::parse(&[0x20, 0]), Err(FormatError::Unknown));
+        for later in [[0x30, 0], [0x20, 2]] {
+            assert_eq!(EntryHeader::parse(&later), Err(FormatError::Unknown));
+        }
         assert_eq!(EntryHeader::parse(&[]), Err(FormatError::Garbled));
+    }
+
+    #[test]
+    fn an_entry_without_its_value_keeps_everything_else() {
+        let mut out = Vec::new();
+        let timestamp = Timestamp { at: Millis::new(5), kind: TimestampKind::Create };
+        let headers: Headers<'_> = &[(b"trace", Some(b"1"))];
+        push_too_large(&mut out, Offset::new(300), timestamp, headers, 70_000);
+        let header = EntryHeader::parse(&out).unwrap();
+        assert_eq!((header.offset, header.timestamp, header.marker), (Offset::new(300), timestamp, false));
+        assert_eq!((header.too_large, header.value_start()), (Some(70_000), out.len()));
+        assert_eq!(header.headers(&out).unwrap(), headers);
     }
 
     #[test]

@@ -51,9 +51,10 @@ pub fn start(
     let (emptied, empty) = bounded(ARENAS * READERS);
     let (work_in, work) = bounded(QUEUE);
     let arena = usize::try_from(config.batch.bytes_max.as_u64()).unwrap_or(usize::MAX);
+    let value_bytes_max = view.config().max_value_bytes.map_or(u64::MAX, |size| size.as_u64());
     for _ in 0..ARENAS * READERS {
         // The memory is taken when it is first needed.
-        emptied.send(Batch::new(0, view.config().headers))?;
+        emptied.send(Batch::new(0, view.config().headers).with_value_bytes_max(value_bytes_max))?;
     }
     let following = Arc::new(AtomicBool::new(false));
     let batches = Batches { filled: filled_in, empty };

@@ -15,6 +15,8 @@ pub struct WriteMetrics {
     pub bytes: Counter,
     /// Records without a key, which no view can hold.
     pub null_keys: Counter,
+    /// Records whose value was larger than the view keeps.
+    pub values_too_large: Counter,
     /// Writes that failed and were tried again.
     pub write_errors: Counter,
     /// Seconds from a batch being handed over to its being readable.
@@ -27,6 +29,7 @@ impl Default for WriteMetrics {
             records: Counter::default(),
             bytes: Counter::default(),
             null_keys: Counter::default(),
+            values_too_large: Counter::default(),
             write_errors: Counter::default(),
             batch_seconds: Histogram::new(BATCH_SECONDS),
         }

@@ -3,6 +3,8 @@
 mod log_ends;
 mod rebuilds;
 mod waiters;
+mod warnings;
+mod withheld;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 pub use log_ends::{Answer, LogEnd, LogEnds, Question, Questions, Unknown};
 pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
 pub use waiters::{Place, Waiters};
+pub use warnings::{Warning, WarningCode, Warnings};
+pub use withheld::{Withheld, Withholding};
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
@@ -31,6 +35,7 @@ pub struct Progress {
     partitions: RwLock<Arc<BTreeMap<Partition, Arc<PartitionProgress>>>>,
     topic: RwLock<Option<TopicFacts>>,
     trouble: Mutex<Option<Trouble>>,
+    warnings: Warnings,
     events: Mutex<VecDeque<Event>>,
     rebuilds: Rebuilds,
     waiters: Waiters,
@@ -54,6 +59,7 @@ pub struct PartitionProgress {
     trouble: Mutex<Option<Trouble>>,
     /// Apart from other trouble: it ends with a fresh slot, not when something can be read again.
     damage: Mutex<Option<Trouble>>,
+    withholding: Withholding,
 }
 
 /// What the cluster says of the topic.
@@ -90,6 +96,8 @@ pub enum TroubleCode {
     TopicMissing,
     /// A right is missing.
     Unauthorized,
+    /// The topic is not only compacted, and the view is told to refuse such a topic.
+    PolicyMismatch,
     /// The bootstrap address leads to another cluster than before.
     WrongCluster,
     /// The disk is full; nothing is applied until there is space.
@@ -127,6 +135,7 @@ impl TroubleCode {
             Self::BrokerUnreachable => "broker-unreachable",
             Self::TopicMissing => "topic-missing",
             Self::Unauthorized => "unauthorized",
+            Self::PolicyMismatch => "policy-mismatch",
             Self::WrongCluster => "wrong-cluster",
             Self::DiskFull => "disk-full",
             Self::StorageError => "storage-error",
@@ -216,6 +225,12 @@ impl Progress {
         self.tombstones_kept.store(kept, Ordering::Relaxed);
     }
 
+    /// Returns the conditions the view lives with.
+    #[must_use]
+    pub fn warnings(&self) -> &Warnings {
+        &self.warnings
+    }
+
     /// Returns the rebuilds that were asked for.
     #[must_use]
     pub fn rebuilds(&self) -> &Rebuilds {
@@ -300,6 +315,12 @@ impl PartitionProgress {
     /// Records trouble of the partition; returns whether it is another kind than before.
     pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
         set(&self.trouble, code, detail)
+    }
+
+    /// Returns what an open transaction keeps back.
+    #[must_use]
+    pub fn withholding(&self) -> &Withholding {
+        &self.withholding
     }
 
     /// Returns what is wrong with the stored bytes of the slot that answers.

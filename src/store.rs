@@ -24,7 +24,7 @@ use rocksdb::{DB, ReadOptions};
 
 pub use entries::{Entries, Extent};
 pub use error::{Error, Result};
-pub use found::{Entry, EntryRef};
+pub use found::{Entry, EntryRef, TooLarge};
 pub use identity::{FORMAT, Identity};
 pub use meta::{Build, PartitionRow};
 pub use open::Opened;

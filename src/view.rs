@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 pub use condition::{Condition, NotReady, State};
 pub use many::Moment;
 pub use operation::{NotBegun, OperationState, OperationStatus};
-pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus};
+pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus, WarningStatus, WithheldStatus};
 
 use crate::config::sections::ViewConfig;
 use crate::config::view_name::ViewName;

@@ -95,3 +95,19 @@ fn an_emptied_batch_can_be_filled_again() {
     push(&mut batch, &record(5, Some(b"k"), None));
     assert_eq!(changes(&mut batch), [(b"k".to_vec(), None)]);
 }
+
+#[test]
+fn a_value_beyond_the_bound_is_counted_and_only_its_length_is_kept() {
+    let mut batch = Batch::new(0, true).with_value_bytes_max(3);
+    push(&mut batch, &record(0, Some(b"fits"), Some(b"abc")));
+    push(&mut batch, &record(1, Some(b"large"), Some(b"abcd")));
+    let mut kept = Vec::new();
+    batch
+        .last_changes(|change| {
+            kept.push((EntryHeader::parse(change.stored).unwrap().too_large, change.deletes));
+            Ok::<_, ()>(())
+        })
+        .unwrap();
+    assert_eq!(kept, [(None, false), (Some(4), false)]);
+    assert_eq!(batch.advances()[0].too_large, 1);
+}

@@ -30,7 +30,17 @@ pub(super) struct Status {
     pub(super) staleness_s: Option<f64>,
     pub(super) keys_estimated: u64,
     pub(super) disk_bytes: u64,
+    pub(super) warnings: Vec<Warning>,
     pub(super) partitions: Vec<PartitionStatus>,
+}
+
+/// A condition the view lives with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Warning {
+    pub(super) code: String,
+    pub(super) partition: Option<i32>,
+    pub(super) detail: String,
 }
 
 /// One partition of it.

@@ -43,6 +43,11 @@ pub(super) fn text(views: &[Status], with_partitions: bool) -> String {
         if let Some(detail) = view.detail.as_deref().filter(|detail| !detail.is_empty()) {
             text.push_str(&format!("\n{}: {}\n", view.view, plain(detail)));
         }
+        for warning in &view.warnings {
+            let partition = warning.partition.map(|partition| format!(" in partition {partition}"));
+            let (code, detail) = (plain(&warning.code), plain(&warning.detail));
+            text.push_str(&format!("\n{}: {code}{}: {detail}\n", view.view, partition.unwrap_or_default()));
+        }
     }
     text
 }

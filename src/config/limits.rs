@@ -25,6 +25,9 @@ pub(super) fn of(key: &str) -> Option<Limits> {
     // librdkafka allows no more for the timeout of a request.
     const REQUEST_MAX: Duration = Duration::from_secs(300);
 
+    if let Some((_, key)) = key.strip_prefix("views.").and_then(|rest| rest.split_once('.')) {
+        return of_view(key);
+    }
     let limits = match key {
         // librdkafka counts kibibytes in 31 bits.
         "kafka.queue" => Size(ByteSize::kib(64), ByteSize::gib(1)),
@@ -50,6 +53,11 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         _ => return None,
     };
     Some(limits)
+}
+
+fn of_view(key: &str) -> Option<Limits> {
+    // Kafka bounds a record at 2 GiB.
+    (key == "max_value_bytes").then(|| Limits::Size(ByteSize::b(1), ByteSize::gib(2)))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::redaction;
 use super::secret::Secret;
 use super::units;
 use super::view_name::ViewName;
-pub use super::view_section::{KeyFormat, ValueFormat, ViewConfig};
+pub use super::view_section::{KeyFormat, OnPolicyMismatch, ValueFormat, ViewConfig};
 
 /// The whole configuration of one process.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]

@@ -76,6 +76,26 @@ pub(super) mod size {
     }
 }
 
+/// Sizes that may be left out.
+pub(super) mod optional_size {
+    use bytesize::ByteSize;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Reads a number of bytes or a text with a unit.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+
+    /// Writes a text that reads back as the same number of bytes.
+    #[allow(clippy::ref_option, reason = "serde gives the signature")]
+    pub fn serialize<S: Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
+        match size {
+            Some(size) => super::size::serialize(size, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytesize::ByteSize;

@@ -1,7 +1,10 @@
 //! The section of one view.
 
+use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::units;
 
 /// One view: the materialized state of one topic.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -24,6 +27,26 @@ pub struct ViewConfig {
     /// `Cache-Control` of answers about data.
     #[serde(default = "default_cache_control")]
     pub cache_control: String,
+    /// Bound on the values that are kept; of a larger one only size and origin are. Default: none.
+    #[serde(default, with = "units::optional_size")]
+    #[schemars(with = "units::Size")]
+    pub max_value_bytes: Option<ByteSize>,
+    /// What happens when the topic's `cleanup.policy` is not `compact`.
+    #[serde(default)]
+    pub on_policy_mismatch: OnPolicyMismatch,
+}
+
+/// What happens when a topic loses keys without tombstones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnPolicyMismatch {
+    /// It is followed, with a warning.
+    #[default]
+    Warn,
+    /// It is not followed; what is stored goes on being served.
+    Refuse,
+    /// It is followed.
+    Ignore,
 }
 
 /// How keys appear in URLs and documents.

@@ -88,6 +88,9 @@ codes! {
     VALUE_NOT_REPRESENTABLE = "value-not-representable" NOT_ACCEPTABLE final "Value has no such representation"
         "The representation is known, but values of this view cannot be shown in it."
         "Use one of those that `available` names; `raw` is always possible.";
+    VALUE_TOO_LARGE = "value-too-large" NOT_ACCEPTABLE final "Value was too large to keep"
+        "The key has a value, but it is larger than `max_value_bytes` of the view, so only its size and origin were kept."
+        "Ask for the `entry` representation to learn these; read the value from the topic, or raise `max_value_bytes` and rebuild the view.";
     POSITION_FOREIGN = "position-foreign" CONFLICT final "Position of another topic"
         "The position comes from another topic, or from the one that had this name before it was deleted and created again."
         "Forget the position: what it stands for is not in this topic.";

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use super::key::KeyEncoding;
 use crate::config::sections::{KeyFormat, ValueFormat, ViewConfig};
 use crate::record::TimestampKind;
-use crate::store::{self, Entry};
+use crate::store::{self, Entry, TooLarge};
 
 /// Bytes of a document beside key and value, roughly.
 const FRAME_BYTES: usize = 192;
@@ -19,10 +19,14 @@ const FRAME_BYTES: usize = 192;
 /// As [`Entry::headers`].
 pub(super) fn write(config: &ViewConfig, key: &[u8], entry: &Entry) -> Result<Bytes, store::Error> {
     let value = entry.value();
-    let mut out = Vec::with_capacity(FRAME_BYTES + key.len() + value.len());
+    let length = value.as_ref().map_or(0, Bytes::len);
+    let mut out = Vec::with_capacity(FRAME_BYTES + key.len() + length);
     push_key(&mut out, config.key, key);
     out.push(b',');
-    push_value(&mut out, config.value, &value);
+    match value {
+        Ok(value) => push_value(&mut out, config.value, &value),
+        Err(TooLarge { bytes }) => out.extend_from_slice(format!("\"value_too_large\":{bytes}").as_bytes()),
+    }
     let (partition, offset) = (entry.slot.partition(), entry.header.offset);
     out.extend_from_slice(format!(",\"partition\":{partition},\"offset\":{offset}").as_bytes());
     let timestamp = entry.header.timestamp;

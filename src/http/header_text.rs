@@ -78,6 +78,9 @@ impl HeaderText {
         if let Some(reason) = condition.reason {
             self.push(", reason=").push(reason);
         }
+        if let Some(warning) = condition.warning {
+            self.push(", warning=").push(warning);
+        }
         self.take()
     }
 
@@ -152,12 +155,22 @@ mod tests {
 
     #[test]
     fn a_status_is_a_dictionary_of_words_and_numbers() {
-        let mut condition =
-            Condition { state: State::Live, reason: None, lag: 7, caught_up_at: None, generation: 2 };
+        let mut condition = Condition {
+            state: State::Live,
+            reason: None,
+            warning: None,
+            lag: 7,
+            caught_up_at: None,
+            generation: 2,
+        };
         assert_eq!(HeaderText::new().status(&condition), "state=live, lag=7, generation=2");
         condition = Condition { state: State::Stuck, reason: Some("disk-full"), ..condition };
         condition.caught_up_at = Some(Millis::new(i64::MIN));
         let expected = "state=stuck, lag=7, staleness=999999999999.9, generation=2, reason=disk-full";
+        assert_eq!(HeaderText::new().status(&condition), expected);
+        condition = Condition { state: State::Live, reason: None, warning: Some("conflicts"), ..condition };
+        condition.caught_up_at = None;
+        let expected = "state=live, lag=7, generation=2, warning=conflicts";
         assert_eq!(HeaderText::new().status(&condition), expected);
     }
 

@@ -15,7 +15,7 @@ use super::representation::{Representation, VARY_ACCEPT};
 use super::state::AppState;
 use super::{about, condition, entry_document, long_poll};
 use crate::record::TimestampKind;
-use crate::store::Entry;
+use crate::store::{Entry, TooLarge};
 use crate::view::{LookUp, LookUpError, Positions, View};
 
 const RECORD_PARTITION: HeaderName = HeaderName::from_static("record-partition");
@@ -113,11 +113,23 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
 
 fn body(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Bytes, Problem> {
     match ask.representation {
-        Representation::Json | Representation::Text | Representation::Raw => Ok(entry.value()),
+        Representation::Json | Representation::Text | Representation::Raw => {
+            entry.value().map_err(|too_large| not_kept(view, entry, too_large))
+        }
         Representation::Entry => {
             entry_document::write(view.config(), &ask.key, entry).map_err(|error| about::failed(view, &error))
         }
     }
+}
+
+/// The key exists, so this is no 404; nothing has failed, so it is no 500: this form of it cannot be had.
+fn not_kept(view: &View, entry: &Entry, too_large: TooLarge) -> Problem {
+    about::problem(view, Code::VALUE_TOO_LARGE, too_large.to_string())
+        .available(vec![Representation::Entry.name()])
+        .with_header(CACHE_CONTROL, about::cache_control(view))
+        .with_header(RECORD_PARTITION, HeaderValue::from(entry.slot.partition()))
+        .with_header(RECORD_OFFSET, HeaderValue::from(entry.header.offset.get()))
+        .with_header(about::VIEW_STATUS, HeaderText::new().status(&view.condition()))
 }
 
 fn absent(view: &View, positions: &Positions) -> Problem {

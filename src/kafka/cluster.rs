@@ -60,6 +60,8 @@ pub struct PartitionLog {
     pub start: Position,
     /// Next offset a reader will get to see.
     pub end: Position,
+    /// Next offset that will be given out; beyond `end` while a transaction is open.
+    pub written: Position,
 }
 
 /// How a topic is kept; none where the broker does not tell.
@@ -118,20 +120,27 @@ impl Cluster {
         let cluster_id = cluster_id.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))?;
         self.connected.store(true, Ordering::Relaxed);
         let all = || 0..Partition::try_from(count).unwrap_or(Partition::MAX);
-        let end = match self.isolation {
-            Isolation::ReadCommitted => EndKind::CommittedEnd,
-            Isolation::ReadUncommitted => EndKind::End,
-        };
         let failed = |(code, reason)| Error::of(code, reason, topic);
-        let starts = self.client.list_offsets(topic, all(), EndKind::Start, self.timeout).map_err(failed)?;
-        let ends = self.client.list_offsets(topic, all(), end, self.timeout).map_err(failed)?;
-        let mut ends: BTreeMap<_, _> = ends.into_iter().collect();
+        let list = |kind| {
+            let rows = self.client.list_offsets(topic, all(), kind, self.timeout).map_err(failed)?;
+            Ok::<BTreeMap<_, _>, Error>(rows.into_iter().collect())
+        };
+        let starts = list(EndKind::Start)?;
+        // Order matters: asked for later, the end of the log would be beyond what could be read at the first
+        // question without any transaction being open.
+        let mut written = list(EndKind::End)?;
+        let mut ends = match self.isolation {
+            Isolation::ReadCommitted => list(EndKind::CommittedEnd)?,
+            Isolation::ReadUncommitted => written.clone(),
+        };
+        let missing = || Err((Code::UnknownPartition, String::new()));
         let mut partitions = BTreeMap::new();
         for (partition, start) in starts {
-            let end = ends.remove(&partition).unwrap_or_else(|| Err((Code::UnknownPartition, String::new())));
-            let (start, end) = (start.map_err(failed)?, end.map_err(failed)?);
-            let log = PartitionLog { start: Position::new(start), end: Position::new(end.max(start)) };
-            partitions.insert(partition, log);
+            let start = start.map_err(failed)?;
+            let end = ends.remove(&partition).unwrap_or_else(missing).map_err(failed)?.max(start);
+            let written = written.remove(&partition).unwrap_or_else(missing).map_err(failed)?.max(end);
+            let [start, end, written] = [start, end, written].map(Position::new);
+            partitions.insert(partition, PartitionLog { start, end, written });
         }
         let topic_id = id.unwrap_or_else(|| TopicId::derived(&cluster_id, topic));
         Ok(TopicState { observed_at, cluster_id, topic_id, topic_id_derived: id.is_none(), partitions })
@@ -209,28 +218,27 @@ impl Cluster {
         }
     }
 
-    /// Returns how the topic is cleaned and how long it keeps tombstones, as far as it may be known.
+    /// Returns how the topic is cleaned and how long it keeps tombstones; none without the right to know.
     ///
     /// # Errors
     /// When no broker answers.
-    pub fn settings(&self, topic: &str) -> Result<TopicSettings, Error> {
+    pub fn settings(&self, topic: &str) -> Result<Option<TopicSettings>, Error> {
         if !self.describes.load(Ordering::Relaxed) {
-            return Ok(TopicSettings::default());
+            return Ok(Some(TopicSettings::default()));
         }
         let settings = match self.client.topic_settings(topic, self.timeout) {
+            // Brokers answer with nothing where the right is missing.
+            Ok(settings) if settings.is_empty() => return Ok(None),
             Ok(settings) => settings,
-            // Nothing is known without the right to know, or from the mock.
-            Err((
-                Code::TopicAuthorizationFailed | Code::UnsupportedFeature | Code::UnsupportedVersion,
-                _,
-            )) => BTreeMap::new(),
+            Err((Code::TopicAuthorizationFailed, _)) => return Ok(None),
+            Err((Code::UnsupportedFeature | Code::UnsupportedVersion, _)) => BTreeMap::new(),
             Err((code, reason)) => return Err(Error::of(code, reason, topic)),
         };
         let millis = |name: &str| settings.get(name)?.parse().ok().map(Duration::from_millis);
-        Ok(TopicSettings {
+        Ok(Some(TopicSettings {
             cleanup_policy: settings.get("cleanup.policy").cloned(),
             tombstones_kept: millis("delete.retention.ms"),
-        })
+        }))
     }
 
     /// Returns what the group holds of each partition; partitions without a commit are left out.

@@ -6,7 +6,9 @@
 mod building;
 mod group;
 mod requests;
+mod settings;
 mod steering;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,8 +33,6 @@ use crate::view::View;
 
 /// How often positions are compared with the ends that were observed.
 const GLANCE: Duration = Duration::from_millis(20);
-/// How often the topic's settings are asked for: they change by hand.
-const SETTINGS_AGE: Duration = Duration::from_secs(60);
 
 /// The coordinator's ends of the channels to one reader.
 pub(super) struct ReaderPort {
@@ -168,8 +168,8 @@ impl Coordinator {
         let topic = self.view.config().topic.clone();
         match self.cluster.observe(&topic).and_then(|state| self.refresh_settings().map(|()| state)) {
             Ok(state) => {
-                if self.is_foreign(&state) {
-                    return self.halt(&state);
+                if let Some((code, detail)) = self.forbids(&state) {
+                    return self.halt(code, &detail);
                 }
                 self.regain();
                 self.take_notice(&state)?;
@@ -182,27 +182,6 @@ impl Coordinator {
                 Ok(())
             }
         }
-    }
-
-    fn refresh_settings(&mut self) -> Result<(), Error> {
-        if self.settings_at.is_some_and(|at| at.elapsed() < SETTINGS_AGE) {
-            return Ok(());
-        }
-        let settings = self.cluster.settings(&self.view.config().topic)?;
-        let compacted = settings.cleanup_policy.as_ref().is_none_or(|policy| policy == "compact");
-        if !compacted && settings.cleanup_policy != self.settings.cleanup_policy {
-            let policy = settings.cleanup_policy.as_deref().unwrap_or_default();
-            let detail = format!(
-                "cleanup.policy is '{policy}': keys leave the log without a tombstone, so this view and one that is \
-                 built later will differ; set it to 'compact'"
-            );
-            tracing::warn!(view = %self.view.name(), detail, "the topic is not only compacted");
-            self.view.progress().record_event("policy-mismatch", None, detail);
-        }
-        let kept = settings.tombstones_kept.unwrap_or(self.rhythm.rebuild.tombstones_kept);
-        self.view.progress().set_tombstones_kept_ms(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX));
-        (self.settings, self.settings_at) = (settings, Some(Instant::now()));
-        Ok(())
     }
 
     fn take_notice(&self, state: &TopicState) -> anyhow::Result<()> {
@@ -246,18 +225,26 @@ impl Coordinator {
         }
     }
 
-    /// The state is of another topic on another cluster than what is stored.
-    fn is_foreign(&self, state: &TopicState) -> bool {
+    /// Returns why the topic may not be followed: it is another one on another cluster, or its policy is refused.
+    fn forbids(&self, state: &TopicState) -> Option<(TroubleCode, String)> {
         let foreign =
             |slot: &Arc<Slot>| slot.cluster_id() != state.cluster_id && slot.topic_id() != state.topic_id;
-        self.view.store().table().slots().any(foreign)
+        if !self.view.store().table().slots().any(foreign) {
+            return self.refused().map(|detail| (TroubleCode::PolicyMismatch, detail));
+        }
+        let detail = format!(
+            "the brokers belong to cluster {}, the stored view to another; check kafka.bootstrap, or move the view's \
+             directory away to start over",
+            state.cluster_id
+        );
+        Some((TroubleCode::WrongCluster, detail))
     }
 
     /// Ends the trouble of a topic that could not be followed.
     fn regain(&self) {
         let ours = |code| {
-            use TroubleCode::{BrokerUnreachable, TopicMissing, Unauthorized, WrongCluster};
-            matches!(code, BrokerUnreachable | TopicMissing | Unauthorized | WrongCluster)
+            use TroubleCode::{BrokerUnreachable, PolicyMismatch, TopicMissing, Unauthorized, WrongCluster};
+            matches!(code, BrokerUnreachable | PolicyMismatch | TopicMissing | Unauthorized | WrongCluster)
         };
         if let Some(over) = self.view.progress().clear_trouble(ours) {
             self.view.progress().record_event("source-back", None, over.detail);
@@ -265,20 +252,15 @@ impl Coordinator {
         }
     }
 
-    /// Touches nothing: what this cluster has is no concern of the view.
-    fn halt(&mut self, state: &TopicState) -> anyhow::Result<()> {
+    /// Touches nothing: what this topic has is no concern of the view.
+    fn halt(&mut self, code: TroubleCode, detail: &str) -> anyhow::Result<()> {
         for role in [Role::Live, Role::Builder] {
             let partitions: Vec<_> = self.reading(role).keys().copied().collect();
             partitions.into_iter().try_for_each(|partition| self.leave(role, partition))?;
         }
-        let detail = format!(
-            "the brokers belong to cluster {}, the stored view to another; check kafka.bootstrap, or move the view's \
-             directory away to start over",
-            state.cluster_id
-        );
-        if self.view.progress().set_trouble(TroubleCode::WrongCluster, detail.clone()) {
-            self.view.progress().record_event(TroubleCode::WrongCluster.as_str(), None, detail.clone());
-            tracing::error!(view = %self.view.name(), detail, "the view is halted");
+        if self.view.progress().set_trouble(code, detail.to_owned()) {
+            self.view.progress().record_event(code.as_str(), None, detail.to_owned());
+            tracing::error!(view = %self.view.name(), code = code.as_str(), detail, "the view is halted");
         }
         Ok(())
     }

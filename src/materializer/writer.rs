@@ -18,6 +18,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often what changed without a record is written down, and unheld slots are dropped.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
+/// A topic of large values has many of them: said again after this.
+const SAY_TOO_LARGE: Duration = Duration::from_secs(10 * 60);
+
 /// Work besides batches: little, and answered when done.
 pub(super) enum Work {
     /// Make fresh slots; answers with each one's number and where to start reading.
@@ -47,6 +50,8 @@ pub(super) struct WriteLoop {
     progress: Arc<Progress>,
     ports: Ports,
     arena: usize,
+    /// When it was last said that a value was too large to keep.
+    too_large_said: Option<Instant>,
     stop: CancellationToken,
 }
 
@@ -58,7 +63,7 @@ impl WriteLoop {
         arena: usize,
         stop: CancellationToken,
     ) -> Self {
-        Self { store, progress, ports, arena, stop }
+        Self { store, progress, ports, arena, too_large_said: None, stop }
     }
 
     /// Applies batches until the readers and the coordinator are gone, then closes the store.
@@ -98,8 +103,10 @@ impl WriteLoop {
             metrics.records.inc_by(advance.records);
             metrics.bytes.inc_by(advance.bytes);
             metrics.null_keys.inc_by(advance.null_keys);
+            metrics.values_too_large.inc_by(advance.too_large);
             self.progress.want(advance.partition).count(advance.slot, advance.records);
         }
+        self.mind_too_large(&batch);
         let reached: Vec<_> = batch.advances().iter().map(|advance| advance.partition).collect();
         for partition in reached {
             self.promote_first(partition)?;
@@ -116,6 +123,19 @@ impl WriteLoop {
         let serving = batch.advances().iter().filter_map(|advance| table.serving().get(&advance.partition));
         waiters.reached(serving.map(|slot| (slot.partition(), slot.position())));
         waiters.changed(batch.changed_keys());
+    }
+
+    fn mind_too_large(&mut self, batch: &Batch) {
+        let Some(advance) = batch.advances().iter().find(|advance| advance.too_large > 0) else { return };
+        if self.too_large_said.is_some_and(|at| at.elapsed() < SAY_TOO_LARGE) {
+            return;
+        }
+        self.too_large_said = Some(Instant::now());
+        let (partition, position, values) = (advance.partition, advance.position, advance.too_large);
+        let detail = format!("{values} values before position {position} were too large to keep");
+        let topic = &self.store.store().identity().topic;
+        tracing::warn!(topic, partition, %position, values, "values are larger than max_value_bytes, not kept");
+        self.progress.record_event("value-too-large", Some(partition), detail);
     }
 
     fn work(&mut self, work: Work) -> anyhow::Result<()> {

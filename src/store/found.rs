@@ -33,6 +33,14 @@ pub struct EntryRef<'a> {
     stored: &'a [u8],
 }
 
+/// The view bounds values, and this one was larger: the key exists, its value was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value has {bytes} bytes, more than the view keeps")]
+pub struct TooLarge {
+    /// Bytes of the value as it was produced.
+    pub bytes: u64,
+}
+
 /// Where a key lives in several partitions the greatest rank counts: the newest timestamp, then the higher
 /// offset, then the higher partition.
 pub(super) type Rank = (Millis, Offset, Partition);
@@ -51,9 +59,11 @@ impl Entry {
     }
 
     /// Returns the value, byte for byte as it was produced.
-    #[must_use]
-    pub fn value(&self) -> Bytes {
-        self.stored.slice(self.header.value_start()..)
+    ///
+    /// # Errors
+    /// [`TooLarge`] when it was not kept.
+    pub fn value(&self) -> std::result::Result<Bytes, TooLarge> {
+        self.borrowed().value().map(|value| self.stored.slice_ref(value))
     }
 
     /// Returns the record headers that were kept.
@@ -74,9 +84,14 @@ impl<'a> EntryRef<'a> {
     }
 
     /// Returns the value, byte for byte as it was produced.
-    #[must_use]
-    pub fn value(&self) -> &'a [u8] {
-        self.stored.get(self.header.value_start()..).unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`TooLarge`] when it was not kept.
+    pub fn value(&self) -> std::result::Result<&'a [u8], TooLarge> {
+        match self.header.too_large {
+            Some(bytes) => Err(TooLarge { bytes }),
+            None => Ok(self.stored.get(self.header.value_start()..).unwrap_or_default()),
+        }
     }
 
     /// Returns the record headers that were kept.

@@ -47,7 +47,7 @@ fn put(batch: &mut Batch, slot: SlotNumber, offset: i64, key: &[u8], value: Opti
 }
 
 fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
-    store.find(&store.table(), key).unwrap().map(|entry| entry.value().to_vec())
+    store.find(&store.table(), key).unwrap().map(|entry| entry.value().unwrap().to_vec())
 }
 
 #[test]

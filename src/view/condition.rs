@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::position::Partition;
-use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode};
+use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode, WarningCode};
 use crate::store::{Slot, SlotTable};
 use crate::time::Millis;
 
@@ -37,6 +37,8 @@ pub struct Condition {
     pub state: State,
     /// Why it is not live.
     pub reason: Option<&'static str>,
+    /// What it lives with that matters most.
+    pub warning: Option<&'static str>,
     /// Records between the positions and the ends of the log.
     pub lag: u64,
     /// Since when it is not known to be current; none when it never was.
@@ -97,7 +99,8 @@ impl Condition {
         let served = counted.map(|partition| table.serving().get(partition)?.caught_up_at());
         worst.2 = served.min().flatten();
         let ((state, reason), lag, caught_up_at) = worst;
-        Self { state, reason, lag, caught_up_at, generation }
+        let warning = progress.warnings().first().map(WarningCode::as_str);
+        Self { state, reason, warning, lag, caught_up_at, generation }
     }
 
     /// Returns the seconds for which the view is not known to be current; none when it never was.

@@ -6,7 +6,7 @@ use super::View;
 use super::condition::{self, State};
 use crate::partitioner::Partitioner;
 use crate::position::{Partition, Position};
-use crate::progress::{Event, OperationId, PartitionProgress, Progress, Trouble};
+use crate::progress::{Event, OperationId, PartitionProgress, Progress, Trouble, Warning, WarningCode};
 use crate::resume::BuildReason;
 use crate::store::{Slot, SlotTable};
 use crate::time::Millis;
@@ -44,12 +44,38 @@ pub struct ViewStatus {
     pub staleness_s: Option<f64>,
     /// Rules that explain where producers placed the keys, with their partition count.
     pub partitioners: Vec<(Partitioner, u32)>,
+    /// Records since the start of the process whose value was larger than the view keeps.
+    pub values_too_large: u64,
+    /// What it lives with, what matters most first.
+    pub warnings: Vec<WarningStatus>,
     /// Running rebuild; none when none runs.
     pub rebuild: Option<RebuildStatus>,
     /// Its partitions.
     pub partitions: Vec<PartitionStatus>,
     /// The last events, oldest first.
     pub events: Vec<Event>,
+}
+
+/// A condition the view lives with: it answers and follows, and somebody should know.
+#[derive(Debug, Clone, Serialize)]
+pub struct WarningStatus {
+    /// Stable word in kebab-case.
+    pub code: WarningCode,
+    /// Partition it is about; none for the whole view.
+    pub partition: Option<Partition>,
+    /// For people: what it is, and what to do where there is something.
+    pub detail: String,
+    /// When it began.
+    pub since: Option<String>,
+}
+
+/// Records behind an open transaction: in the log, and not to be read yet.
+#[derive(Debug, Clone, Serialize)]
+pub struct WithheldStatus {
+    /// Offsets from the first open transaction to the end of the log.
+    pub records: u64,
+    /// Seconds for which the same transaction has been seen open.
+    pub seconds: f64,
 }
 
 /// A rebuild of some partitions.
@@ -90,6 +116,8 @@ pub struct PartitionStatus {
     pub caught_up_at: Option<String>,
     /// From then on a deletion may be missed if nothing is read; none before the topic's settings are known.
     pub ghost_risk_at: Option<String>,
+    /// What an open transaction keeps back; none when none is open.
+    pub withheld: Option<WithheldStatus>,
     /// What went wrong last and is not over.
     pub last_error: Option<String>,
     /// The build that runs; none when none runs.
@@ -144,6 +172,8 @@ pub(super) fn of(view: &View) -> ViewStatus {
         lag: condition.lag,
         staleness_s: condition.staleness(),
         partitioners: table.pairs().map(|(pair, _)| (pair.partitioner, pair.partitions)).collect(),
+        values_too_large: progress.metrics().values_too_large.get(),
+        warnings: warnings(progress),
         rebuild: rebuild(&table, progress),
         partitions,
         events: progress.events(),
@@ -162,6 +192,17 @@ pub(super) fn restored(view: &View) -> f64 {
     let count = wanted.len().max(1) as f64;
     // A sum of nothing would be -0.0.
     wanted.keys().map(share).fold(0.0, |sum, share| sum + share) / count
+}
+
+fn warnings(progress: &Progress) -> Vec<WarningStatus> {
+    let warnings = progress.warnings().list().into_iter();
+    let status = |Warning { code, partition, detail, since }| WarningStatus {
+        code,
+        partition,
+        detail,
+        since: since.rfc3339(),
+    };
+    warnings.map(status).collect()
 }
 
 fn rebuild(table: &SlotTable, progress: &Progress) -> Option<RebuildStatus> {
@@ -206,6 +247,10 @@ fn partition_status(
         staleness_s: caught_up_at.map(|at| Millis::now().seconds_since(at)),
         caught_up_at: caught_up_at.and_then(Millis::rfc3339),
         ghost_risk_at: ghost_risk_at.and_then(Millis::rfc3339),
+        withheld: known.withholding().get().map(|withheld| WithheldStatus {
+            records: withheld.records,
+            seconds: withheld.age().as_secs_f64(),
+        }),
         last_error: known.trouble().or_else(|| known.damage()).map(|trouble| trouble.detail),
         restore: building.map(|slot| restore(slot, known)),
     }

@@ -102,36 +102,3 @@ fn a_topic_that_does_not_exist_yet_is_waited_for() {
     compare(&app, &topic);
     assert_eq!(app.get_ops("/readyz").status, 200);
 }
-
-/// FAULTS row 28.
-#[test]
-fn a_hanging_transaction_holds_up_no_readiness_and_its_end_lets_the_view_go_on() {
-    let kafka = TestKafka::shared();
-    let topic = kafka.topic("hanging").create();
-    write(&topic, 1);
-    let mut open = topic.begin();
-    open.put("ghost", "1");
-    open.put("k1", "ghost");
-    open.flush();
-    let behind = topic.put("behind", "1");
-    let app = start(&topic, kafka);
-    assert_eq!(app.get_ops("/readyz").status, 200);
-    assert_eq!(app.get("v", "behind").status, 404);
-    open.abort();
-    app.wait_until_applied("v", &behind);
-    compare(&app, &topic);
-    assert_eq!(app.get("v", "ghost").status, 404);
-}
-
-/// FAULTS row 23.
-#[test]
-fn a_topic_that_is_not_compacted_is_reported_and_followed() {
-    let kafka = TestKafka::shared();
-    for policy in ["delete", "compact,delete"] {
-        let topic = kafka.topic("uncompacted").config("cleanup.policy", policy).create();
-        write(&topic, 1);
-        let app = start(&topic, kafka);
-        app.wait_for_event("v", "policy-mismatch");
-        compare(&app, &topic);
-    }
-}

@@ -47,3 +47,4 @@ mod refusal;
 mod reset;
 mod restore;
 mod stored;
+mod warned;

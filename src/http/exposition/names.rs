@@ -22,11 +22,15 @@ metrics! {
     VIEW_LAG = "statusquo_view_lag" None, "Records between position and end of the log";
     VIEW_STALENESS = "statusquo_view_staleness" Some(Unit::Seconds), "Time for which the partition is not known to be current";
     VIEW_STATE = "statusquo_view_state" None, "1 for the state the view is in, 0 for all others";
+    VIEW_WARNING = "statusquo_view_warning" None, "Partitions, or 1 for the view as a whole, that live with the condition";
+    VIEW_WITHHELD_RECORDS = "statusquo_view_withheld_records" None, "Offsets behind an open transaction, which cannot be read yet";
+    VIEW_WITHHELD = "statusquo_view_withheld" Some(Unit::Seconds), "Time for which the same transaction has been seen open";
     VIEW_READY = "statusquo_view_ready" None, "1 if the view counts as ready";
     VIEW_GENERATION = "statusquo_view_generation" None, "Swaps that readers could see";
     VIEW_APPLIED_RECORDS = "statusquo_view_applied_records" None, "Records applied, skipped ones included";
     VIEW_APPLIED_BYTES = "statusquo_view_applied" Some(Unit::Bytes), "Bytes of keys and values applied";
     VIEW_NULL_KEYS = "statusquo_view_null_keys" None, "Records without a key, which no view can hold";
+    VIEW_VALUES_TOO_LARGE = "statusquo_view_values_too_large" None, "Records whose value was larger than the view keeps";
     VIEW_WRITE_ERRORS = "statusquo_view_write_errors" None, "Writes that failed and were tried again";
     VIEW_BATCH_SECONDS = "statusquo_view_batch" Some(Unit::Seconds), "Time from a batch being handed over to its being readable";
     VIEW_KEYS = "statusquo_view_keys_estimated" None, "Keys in the store, estimated by RocksDB";

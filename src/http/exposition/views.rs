@@ -11,6 +11,7 @@ use super::describe::{Described, Labels};
 use super::names;
 use crate::metrics::WriteMetrics;
 use crate::position::Position;
+use crate::progress::WarningCode;
 use crate::store::{Resources, Sizes};
 use crate::view::{PartitionStatus, State, View, ViewStatus, Views};
 
@@ -51,11 +52,19 @@ impl Collector for ViewCollector {
         by_partition(out, &names::VIEW_LAG, &views, |one| Some(one.lag))?;
         by_partition(out, &names::VIEW_STALENESS, &views, |one| one.staleness_s)?;
         states(out, &views)?;
+        warnings(out, &views)?;
+        by_partition(out, &names::VIEW_WITHHELD_RECORDS, &views, |one| {
+            Some(one.withheld.as_ref().map_or(0, |withheld| withheld.records))
+        })?;
+        by_partition(out, &names::VIEW_WITHHELD, &views, |one| {
+            Some(one.withheld.as_ref().map_or(0.0, |withheld| withheld.seconds))
+        })?;
         by_view(out, &names::VIEW_READY, &views, |one| u64::from(one.status.ready))?;
         by_view(out, &names::VIEW_GENERATION, &views, |one| one.status.generation)?;
         counted(out, &names::VIEW_APPLIED_RECORDS, &views, |written| &written.records)?;
         counted(out, &names::VIEW_APPLIED_BYTES, &views, |written| &written.bytes)?;
         counted(out, &names::VIEW_NULL_KEYS, &views, |written| &written.null_keys)?;
+        counted(out, &names::VIEW_VALUES_TOO_LARGE, &views, |written| &written.values_too_large)?;
         counted(out, &names::VIEW_WRITE_ERRORS, &views, |written| &written.write_errors)?;
         let batches = views.iter().map(|one| (one.labels(), &one.written.batch_seconds));
         names::VIEW_BATCH_SECONDS.histograms(out, batches)?;
@@ -112,6 +121,16 @@ fn counted<'a>(
     counter: impl Fn(&'a WriteMetrics) -> &'a Counter,
 ) -> fmt::Result {
     metric.counters(out, views.iter().map(|one| (one.labels(), counter(one.written).get())))
+}
+
+fn warnings(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {
+    let samples = views.iter().flat_map(|one| {
+        WarningCode::ALL.map(|code| {
+            let count = one.status.warnings.iter().filter(|warning| warning.code == code).count();
+            (one.labels_and("warning", code.as_str()), count as u64)
+        })
+    });
+    names::VIEW_WARNING.gauges(out, samples)
 }
 
 fn states(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {

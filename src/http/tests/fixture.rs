@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use crate::batch::Batch;
-use crate::config::sections::{HttpConfig, KeyFormat, OpsConfig, StoreConfig, ValueFormat, ViewConfig};
+use crate::config::sections::{
+    HttpConfig, KeyFormat, OnPolicyMismatch, OpsConfig, StoreConfig, ValueFormat, ViewConfig,
+};
 use crate::config::view_name::ViewName;
 use crate::entry::SlotNumber;
 use crate::http::{AppState, Health, data_router, ops_router};
@@ -27,6 +29,9 @@ use crate::view::{View, Views};
 
 /// Tag of the topic of every fixture.
 pub(super) const TAG: &str = "AAAAAAAA";
+
+/// Larger values are not kept.
+pub(super) const VALUE_BYTES_MAX: u64 = 1024 * 1024;
 
 pub(super) struct Fixture {
     dir: TempDir,
@@ -107,6 +112,8 @@ impl Fixture {
             headers: true,
             required: true,
             cache_control: "private, max-age=1".into(),
+            max_value_bytes: None,
+            on_policy_mismatch: OnPolicyMismatch::Warn,
         };
         let name: ViewName = "users".parse().unwrap();
         let view = View::new(name.clone(), config, store, Arc::clone(&progress), Duration::from_secs(60));
@@ -177,7 +184,7 @@ impl Fixture {
         let offset = Offset::new(self.next);
         let record =
             Record { partition: 0, offset, leader_epoch: None, timestamp, key: Some(key), value, headers };
-        let mut batch = Batch::new(0, true);
+        let mut batch = Batch::new(0, true).with_value_bytes_max(VALUE_BYTES_MAX);
         batch.push(slot, &record, latest_value(&record).unwrap());
         self.writer.apply(&mut batch).unwrap();
         let table = self.writer.store().table();

@@ -1,6 +1,6 @@
 use http::{Method, StatusCode};
 
-use super::fixture::{Fixture, TAG};
+use super::fixture::{Fixture, TAG, VALUE_BYTES_MAX};
 use crate::config::sections::{KeyFormat, ValueFormat};
 
 const PATH: &str = "/v1/views/users/keys/u1";
@@ -58,6 +58,26 @@ async fn an_empty_value_is_a_value() {
     fixture.put(b"u1", Some(b""));
     let answer = fixture.get(PATH).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));
+}
+
+/// FAULTS row 30.
+#[tokio::test]
+async fn a_value_too_large_to_keep_is_no_miss_and_its_entry_says_how_large_it_is() {
+    let mut fixture = Fixture::users();
+    let size = usize::try_from(VALUE_BYTES_MAX).unwrap();
+    fixture.put(b"u1", Some(&vec![b'1'; size + 1]));
+    for path in [PATH, &format!("{PATH}?format=raw")] {
+        let answer = fixture.get(path).await;
+        assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_ACCEPTABLE, "value-too-large"));
+        assert_eq!(answer.json()["available"], serde_json::json!(["entry"]));
+        assert_eq!((answer.header("record-partition"), answer.header("record-offset")), ("0", "0"));
+    }
+    let entry = fixture.get(&format!("{PATH}?format=entry")).await;
+    assert_eq!(entry.status, StatusCode::OK);
+    assert_eq!(entry.json()["value_too_large"], VALUE_BYTES_MAX + 1);
+    assert!(entry.json().get("value").is_none() && entry.json()["offset"] == 0);
+    fixture.put(b"u1", Some(&vec![b'1'; size]));
+    assert_eq!(fixture.get(PATH).await.body.len(), size);
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ impl Coordinator {
         let mut plans = Vec::new();
         for (partition, log) in &state.partitions {
             self.view.progress().want(*partition).set_log(log.start, log.end);
+            self.mind_transactions(*partition, *log);
             self.watch_progress(*partition, *log, &table);
             let room = self.rebuilding(&table) + plans.len() < self.rhythm.rebuild.parallel;
             let reason = self.steer_partition(*partition, *log, state, before, &table, room)?;
@@ -92,7 +93,7 @@ impl Coordinator {
             topic_id: state.topic_id,
             log_start: log.start,
             end_offset: log.end,
-            tombstones_kept: self.settings.tombstones_kept.unwrap_or(self.rhythm.rebuild.tombstones_kept),
+            tombstones_kept: self.tombstones_kept(),
             now: state.observed_at,
             followed: false,
         };

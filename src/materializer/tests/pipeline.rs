@@ -205,7 +205,7 @@ impl Pipeline {
         let keys = keys.chain(["a", "b", "c", "lost"].map(str::to_owned));
         keys.filter_map(|key| {
             let entry = self.store().find(&table, key.as_bytes()).unwrap()?;
-            Some((key.into_bytes(), entry.value().to_vec()))
+            Some((key.into_bytes(), entry.value().unwrap().to_vec()))
         })
         .collect()
     }

@@ -87,7 +87,7 @@ fn walk(snapshot: &Snapshot<'_>, range: &KeyRange, order: Order) -> Vec<(Vec<u8>
     let mut entries = snapshot.entries(range, order, Extent::Whole).unwrap();
     let mut walked = Vec::new();
     while let Some((key, entry)) = entries.step().unwrap() {
-        walked.push((key.to_vec(), entry.value().to_vec()));
+        walked.push((key.to_vec(), entry.value().unwrap().to_vec()));
     }
     walked
 }
@@ -131,7 +131,7 @@ proptest! {
         let keys = [keys.clone(), vec![b"never".to_vec()], keys].concat();
         let found = snapshot.find_all(&keys).unwrap();
         for (key, found) in keys.iter().zip(&found) {
-            prop_assert_eq!(found.as_ref().map(|entry| entry.value().to_vec()), expected.get(key).cloned());
+            prop_assert_eq!(found.as_ref().map(|entry| entry.value().unwrap().to_vec()), expected.get(key).cloned());
         }
     }
 }
@@ -162,7 +162,8 @@ fn a_snapshot_taken_while_records_are_applied_is_exactly_at_its_positions() {
             assert_eq!(walk(&snapshot, &KeyRange::default(), Order::Ascending), expected);
             let keys: Vec<_> = expected.iter().map(|(key, _)| key).collect();
             let found = snapshot.find_all(&keys).unwrap().into_iter();
-            let found: Vec<_> = found.map(|entry| entry.map(|entry| entry.value().to_vec())).collect();
+            let found: Vec<_> =
+                found.map(|entry| entry.map(|entry| entry.value().unwrap().to_vec())).collect();
             assert!(found.iter().zip(&expected).all(|(found, (_, value))| found.as_ref() == Some(value)));
             moved.insert(format!("{:?}", snapshot.positions()));
             if last {

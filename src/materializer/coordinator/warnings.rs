@@ -1,0 +1,50 @@
+//! Conditions the view lives with, compared with what holds each round: news is said once, and so is the end.
+
+use std::time::Duration;
+
+use super::Coordinator;
+use crate::kafka::PartitionLog;
+use crate::position::Partition;
+use crate::progress::WarningCode;
+
+/// A transaction that keeps records back for this long is said to hang. One that follows another resets it.
+const HANGS_AFTER: Duration = Duration::from_secs(10);
+
+impl Coordinator {
+    /// Says that a condition holds, or that it does not, if that is news.
+    pub(super) fn mind_warning(
+        &self,
+        code: WarningCode,
+        partition: Option<Partition>,
+        holds: Option<String>,
+    ) {
+        let (progress, view, word) = (self.view.progress(), self.view.name(), code.as_str());
+        let Some(detail) = holds else {
+            if let Some(over) = progress.warnings().end(code, partition) {
+                progress.record_event("warning-over", partition, format!("{word}: {}", over.detail));
+                tracing::info!(%view, partition, code = word, "the condition is over");
+            }
+            return;
+        };
+        if progress.warnings().raise(code, partition, detail.clone()) {
+            progress.record_event(word, partition, detail.clone());
+            tracing::warn!(%view, partition, code = word, detail, "the view lives with a condition");
+        }
+    }
+
+    /// Records behind an open transaction cannot be read yet; the view is at the end of what can be.
+    pub(super) fn mind_transactions(&self, partition: Partition, log: PartitionLog) {
+        let known = self.view.progress().want(partition);
+        known.withholding().set(log.end, log.written);
+        let hangs = known.withholding().get().filter(|withheld| withheld.age() >= HANGS_AFTER);
+        let detail = hangs.map(|withheld| {
+            format!(
+                "an open transaction keeps records back from offset {} on, for {} s so far; the view follows as \
+                 far as there is something to read. Its producer ends it, or `kafka-transactions abort`",
+                log.end,
+                withheld.age().as_secs()
+            )
+        });
+        self.mind_warning(WarningCode::OpenTransaction, Some(partition), detail);
+    }
+}
