@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// Milliseconds since 1970-01-01T00:00:00Z; records may carry negative or absurd ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -41,13 +40,12 @@ impl Millis {
     /// Returns RFC 3339 in UTC with milliseconds; none beyond the years 0 to 9999.
     #[must_use]
     pub fn rfc3339(self) -> Option<String> {
-        let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok()?;
-        let text = time.format(&Rfc3339).ok()?;
-        let (date, fraction) = match text.trim_end_matches('Z').split_once('.') {
-            Some((date, fraction)) => (date.to_owned(), fraction.to_owned()),
-            None => (text.trim_end_matches('Z').to_owned(), String::new()),
-        };
-        Some(format!("{date}.{fraction:0<3}Z"))
+        let time = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000)).ok()?;
+        let ((year, month, day), (hour, minute, second)) = (time.to_calendar_date(), time.to_hms());
+        let (month, millis) = (u8::from(month), self.0.rem_euclid(1000));
+        (0..=9999)
+            .contains(&year)
+            .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"))
     }
 }
 
@@ -63,8 +61,10 @@ mod tests {
     }
 
     #[test]
-    fn an_absurd_time_has_no_text_form() {
+    fn a_time_outside_of_four_digit_years_has_no_text_form() {
         assert_eq!(Millis::new(i64::MAX).rfc3339(), None);
         assert_eq!(Millis::new(i64::MIN).rfc3339(), None);
+        assert_eq!(Millis::new(-62_167_219_200_000).rfc3339().unwrap(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Millis::new(-62_167_219_200_001).rfc3339(), None);
     }
 }
