@@ -10,7 +10,7 @@ ifneq ($(shell sccache --version 2> /dev/null),)
 export RUSTC_WRAPPER ?= sccache
 endif
 
-.PHONY: help demo build release test lint fmt bench jars packages-build packages-test first-build-notice clean-cache
+.PHONY: help demo build release test mutants lint fmt bench jars packages-build packages-test first-build-notice clean-cache
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -40,6 +40,9 @@ bench: packages-build jars ## Measure against a consumer and a server that do no
 	@scripts/install-packages bench
 	BENCH_DIR="$(CURDIR)/target/bench" cargo bench --bench measure
 
+mutants: packages-test jars first-build-notice ## Break the code on purpose; the tests must notice each time; takes half an hour
+	@scripts/mutants $(MUTANTS)
+
 jars: packages-test ## Fetch the Apache Kafka the tests run against
 	@scripts/kafka-jars > /dev/null
 
@@ -54,4 +57,4 @@ first-build-notice:
 		|| echo "The first build compiles RocksDB and librdkafka: 10 to 20 minutes, once. It is kept in $$CARGO_TARGET_DIR"
 
 clean-cache: ## Delete what the builds and tests keep outside the checkout
-	rm -rf "$$STATUSQUO_CACHE/target" "$$STATUSQUO_CACHE/kafka"
+	rm -rf "$$STATUSQUO_CACHE/target" "$$STATUSQUO_CACHE/kafka" "$$STATUSQUO_CACHE/mutants"

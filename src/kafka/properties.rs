@@ -66,3 +66,39 @@ pub(super) fn properties(config: &KafkaConfig, role: &str) -> Properties {
 pub(super) fn borrowed(properties: &Properties) -> impl Iterator<Item = (&str, &str)> {
     properties.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What librdkafka takes is the last of several values.
+    #[test]
+    fn what_the_promises_rest_on_cannot_be_configured_away() {
+        let wrong = [
+            ("auto.offset.reset", "earliest"),
+            ("enable.auto.commit", "true"),
+            ("enable.partition.eof", "false"),
+            ("check.crcs", "false"),
+            ("isolation.level", "read_uncommitted"),
+            ("fetch.wait.max.ms", "7"),
+        ];
+        let flags = [("kafka.bootstrap", "x:1"), ("views.v.topic", "t")];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = crate::config::load(&[], std::iter::empty(), &flags);
+        let mut config = config.map_err(|problems| problems.to_string()).unwrap().into_config().kafka;
+        config.properties.extend(wrong.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let all = properties(&config, "test");
+        let last =
+            |name: &str| borrowed(&all).filter(|(known, _)| *known == name).last().map(|(_, value)| value);
+        assert_eq!(last("auto.offset.reset"), Some("error"), "a gap must not be jumped in silence");
+        assert_eq!(last("enable.auto.commit"), Some("false"), "a commit is ours, signed, after a look");
+        assert_eq!(
+            last("enable.partition.eof"),
+            Some("true"),
+            "the end of a log is more than its last record"
+        );
+        assert_eq!(last("check.crcs"), Some("true"), "a damaged batch must not become values");
+        assert_eq!(last("isolation.level"), Some("read_committed"), "the configuration has a key for it");
+        assert_eq!(last("fetch.wait.max.ms"), Some("7"), "the rest is up to the user");
+    }
+}

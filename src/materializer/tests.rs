@@ -34,6 +34,7 @@ fn the_last_value_of_every_key_is_served_and_a_tombstone_removes_it() {
     }
 }
 
+/// FAULTS row 33.
 #[test]
 fn an_empty_value_is_data_and_only_null_is_a_tombstone() {
     let records = vec![row(0, "a", Some("")), row(1, "b", Some("null"))];
@@ -42,6 +43,7 @@ fn an_empty_value_is_data_and_only_null_is_a_tombstone() {
     assert_eq!(pipeline.contents(), expected);
 }
 
+/// FAULTS row 29.
 #[test]
 fn an_empty_partition_serves_at_once() {
     let topic = ScriptedTopic::of(vec![
@@ -52,6 +54,7 @@ fn an_empty_partition_serves_at_once() {
     assert_eq!(pipeline.positions(), [Position::ZERO, Position::new(7)]);
 }
 
+/// FAULTS row 27.
 #[test]
 fn a_tail_of_control_records_and_a_compacted_tail_count_as_read() {
     let topic = ScriptedTopic::of(vec![
@@ -72,6 +75,7 @@ fn a_log_that_starts_late_is_read_from_its_start() {
     assert_eq!(restored(&topic, WIDE).positions(), [Position::new(102)]);
 }
 
+/// FAULTS row 32.
 #[test]
 fn a_record_without_a_key_is_counted_and_passed() {
     let mut keyless = row(0, "", Some("lost"));
@@ -162,6 +166,7 @@ fn record() -> impl Strategy<Value = (u8, Option<u8>, Option<String>)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
+    /// FAULTS row 36: the script gives every record a wild timestamp.
     #[test]
     fn a_view_is_the_fold_of_its_records_whatever_the_batches_and_restarts(
         records in proptest::collection::vec((record(), 1..4_i64), 1..120),

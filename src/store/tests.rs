@@ -188,6 +188,7 @@ fn a_users_key_never_collides_with_bookkeeping() {
     assert!(open(&dir).quarantined.is_none());
 }
 
+/// FAULTS row 9.
 #[test]
 fn a_second_process_is_told_that_the_store_is_in_use() {
     let dir = TempDir::new().unwrap();
@@ -214,6 +215,7 @@ fn a_directory_with_other_files_is_refused_and_left_alone() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
+/// FAULTS row 43.
 #[test]
 fn a_store_of_a_later_format_is_refused_and_left_alone() {
     let dir = TempDir::new().unwrap();
@@ -226,6 +228,7 @@ fn a_store_of_a_later_format_is_refused_and_left_alone() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), later);
 }
 
+/// FAULTS row 8.
 #[test]
 fn a_database_that_was_emptied_is_moved_aside_and_not_taken_for_a_first_start() {
     let dir = TempDir::new().unwrap();

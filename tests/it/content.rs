@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::app::TestApp;
 use crate::eventually::eventually;
@@ -77,6 +77,7 @@ fn a_topic_of_producers_that_disagree_about_partitions_is_read_right() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 32.
 #[test]
 fn records_without_a_key_are_counted_and_passed() {
     let topic = TestKafka::shared().topic("keyless").config("cleanup.policy", "delete").create();
@@ -90,6 +91,7 @@ fn records_without_a_key_are_counted_and_passed() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 32.
 #[test]
 fn a_tail_of_records_without_a_key_is_live() {
     let topic = TestKafka::shared().topic("keyless-tail").config("cleanup.policy", "delete").create();
@@ -101,6 +103,7 @@ fn a_tail_of_records_without_a_key_is_live() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 33.
 #[test]
 fn an_empty_value_and_the_text_null_are_values() {
     let topic = TestKafka::shared().topic("values").create();
@@ -119,6 +122,30 @@ fn an_empty_value_and_the_text_null_are_values() {
     assert_eq!(app.get_raw("/v1/views/v/lookup?key=").status, 404);
 }
 
+/// FAULTS row 37.
+#[test]
+fn headers_of_any_size_and_bytes_are_kept_and_change_nothing() {
+    let topic = TestKafka::shared().topic("headers").create();
+    let large = vec![b'x'; 200 * 1024];
+    let odd = Record::put("odd", "1").header("twice", Some(b"a")).header("twice", Some(b"\xff\x00"));
+    topic.write(odd.header("", None).header("large", Some(&large)));
+    topic.put("gone", "1");
+    topic.write(Record::delete("gone").header("why", Some(b"left")));
+    let app = follow(&topic);
+
+    let entry = app.get_raw("/v1/views/v/keys/odd?format=entry").json();
+    let kept = serde_json::json!([
+        ["twice", "YQ=="],
+        ["twice", "/wA="],
+        ["", null],
+        ["large", STANDARD.encode(large)]
+    ]);
+    assert!(entry["headers"] == kept, "{} headers", entry["headers"].as_array().map_or(0, Vec::len));
+    assert_eq!(app.get("v", "gone").status, 404);
+    app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS row 50.
 #[test]
 fn any_bytes_can_be_a_key() {
     let topic = TestKafka::shared().topic("binary").create();
@@ -137,6 +164,7 @@ fn any_bytes_can_be_a_key() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 38.
 #[test]
 fn large_keys_and_values_arrive_whole() {
     let kafka = TestKafka::shared();

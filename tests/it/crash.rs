@@ -68,6 +68,7 @@ fn assert_not_ahead(app: &TestApp<'_>, topic: &TestTopic<'_>) {
     }
 }
 
+/// FAULTS row 1.
 #[test]
 fn a_view_survives_being_killed_at_random_moments() {
     let topic = TestKafka::shared().topic("killed").partitions(3).create();
@@ -94,6 +95,37 @@ fn a_view_survives_being_killed_at_random_moments() {
         app.wait_until_restored();
         app.assert_view_equals("v", &topic.fold());
     });
+}
+
+/// FAULTS row 1: a kill between a write and its mirror, and one after it.
+#[test]
+fn a_kill_before_or_after_positions_are_mirrored_loses_and_repeats_nothing() {
+    let kafka = TestKafka::shared();
+    for interval in ["1h", "100ms"] {
+        let topic = kafka.topic("killed-mirror").partitions(2).create();
+        let write = |value: &str| {
+            topic.write_all(
+                (0..200).map(|number| Record::put(format!("k{number}"), format!("{value} {number}"))),
+            )
+        };
+        write("first");
+        let group = format!("g-killed-{interval}");
+        let app = TestApp::builder(kafka).view("v", &topic).set("kafka.group", group.as_str());
+        let mut app = app.set("mirror.interval", interval).start().restored();
+        app.wait_until_signed("v", &group);
+        write("second");
+        app.wait_until_restored();
+        if interval == "100ms" {
+            app.wait_until_signed("v", &group);
+        }
+        app.kill();
+
+        let meanwhile = write("third");
+        app.start_again();
+        app.wait_until_restored();
+        assert_eq!(usize::try_from(records_applied(&app, "v")).unwrap(), meanwhile.len());
+        app.assert_view_equals("v", &topic.fold());
+    }
 }
 
 /// What the producer takes for the end.

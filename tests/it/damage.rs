@@ -44,6 +44,7 @@ fn damaged_key(app: &TestApp<'_>) -> Option<String> {
     (0..KEYS).map(|number| format!("u{number}")).find(is_damaged)
 }
 
+/// FAULTS row 6.
 #[test]
 fn a_flipped_byte_is_a_500_until_the_partition_is_rebuilt() {
     let topic = filled(TestKafka::shared());
@@ -91,6 +92,7 @@ fn damage_stays_in_sight_where_a_person_is_to_decide() {
     assert!(!app.status("users")["events"].to_string().contains("store-damaged"));
 }
 
+/// FAULTS rows 7 and 8.
 #[test]
 fn a_truncated_manifest_has_the_store_moved_aside_and_restored() {
     let topic = filled(TestKafka::shared());
@@ -111,6 +113,7 @@ fn a_truncated_manifest_has_the_store_moved_aside_and_restored() {
     assert!(app.status("users")["events"].to_string().contains("store-quarantined"));
 }
 
+/// FAULTS row 7.
 #[test]
 fn damage_that_a_compaction_meets_ends_the_process_once_and_not_for_ever() {
     let topic = filled(TestKafka::shared());

@@ -37,6 +37,7 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
+/// FAULTS row 5.
 #[test]
 fn a_full_disk_stops_ingest_but_not_reads_until_there_is_space() {
     let directory = scratch("disk-");

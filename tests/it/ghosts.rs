@@ -2,6 +2,7 @@
 
 use crate::app::TestApp;
 use crate::kafka::{Record, TestKafka, TestTopic};
+use crate::process::Signal;
 
 const KEYS: u32 = 40;
 
@@ -33,6 +34,28 @@ fn a_log_truncated_beyond_the_position_is_read_anew() {
     topic.delete_records(0, last.offset);
 
     app.start_again();
+    app.wait_for_event("v", "truncated");
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+    assert_eq!(app.get("v", "k1").status, 404);
+}
+
+/// FAULTS row 21: the reader itself meets the gap, before anybody has compared positions.
+#[test]
+fn a_log_cut_off_under_a_reader_that_lags_is_read_anew() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("cut-ahead").create();
+    write(&topic, "1");
+    // Seldom, so that the reader comes first.
+    let app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "5s").start().restored();
+    app.signal(Signal::STOP);
+    // The answer to the fetch that is on its way; the next one comes when the log is cut off.
+    topic.put("before", "1");
+    topic.write_all((0..KEYS / 2).map(|number| Record::delete(format!("k{number}"))));
+    let last = topic.put("after", "1");
+    topic.delete_records(0, last.offset);
+    app.signal(Signal::CONT);
+
     app.wait_for_event("v", "truncated");
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());

@@ -13,6 +13,7 @@ mod tools;
 mod topic;
 mod transaction;
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +106,11 @@ impl TestKafka {
     pub fn start_again(&self) {
         self.node().start();
         self.wait_until_it_answers();
+    }
+
+    /// Returns the file with the first records of a partition, to be touched while the node is stopped.
+    pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        self.node().segment(topic, partition)
     }
 
     /// Freezes the node: connections stay open, nothing answers.

@@ -33,6 +33,7 @@ fn sigterm_ends_in_order_within_the_grace() {
     assert!(!listen.exists());
 }
 
+/// FAULTS row 12.
 #[test]
 fn sigterm_in_the_middle_of_a_restore_ends_in_order_and_the_restore_goes_on() {
     let topic = TestKafka::shared().topic("half").create();

@@ -23,6 +23,7 @@ mod kafka;
 #[allow(dead_code, reason = "the harness is a vocabulary: a word may wait for its first test")]
 mod process;
 
+mod bad_batch;
 mod brokers;
 mod cli;
 mod clusters;

@@ -50,6 +50,7 @@ fn stored(directory: &Path, prefix: &str) -> TestTopic<'static> {
     topic
 }
 
+/// FAULTS row 9.
 #[test]
 fn a_second_process_on_the_same_directory_ends_and_the_first_goes_on() {
     let directory = scratch("data-");
@@ -66,6 +67,7 @@ fn a_second_process_on_the_same_directory_ends_and_the_first_goes_on() {
     assert_eq!(app.get("v", "a").text(), "2");
 }
 
+/// FAULTS row 9.
 #[test]
 fn a_killed_process_leaves_no_lock() {
     let directory = scratch("data-");
@@ -103,6 +105,7 @@ fn the_store_of_another_topic_is_not_touched() {
     assert!(contents(directory.path()) == before, "the store was touched");
 }
 
+/// FAULTS row 43.
 #[test]
 fn a_store_of_a_newer_format_is_not_touched() {
     let directory = scratch("data-");

@@ -1,9 +1,10 @@
 //! An operator sets the group's offsets with Kafka's own tool.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::app::{TestApp, versioned};
-use crate::eventually::eventually;
+use crate::eventually::{eventually, within};
 use crate::kafka::{Record, TestKafka, TestTopic};
 
 const PARTITIONS: u64 = 3;
@@ -57,7 +58,7 @@ fn settle(app: &TestApp<'_>, topic: &TestTopic<'_>, group: &str) {
     app.assert_view_equals("v", &topic.fold());
 }
 
-/// FAULTS row 45.
+/// FAULTS rows 45 and 53.
 #[test]
 fn a_reset_to_the_start_rebuilds_every_partition_and_no_read_fails_meanwhile() {
     let kafka = TestKafka::shared();
@@ -75,6 +76,37 @@ fn a_reset_to_the_start_rebuilds_every_partition_and_no_read_fails_meanwhile() {
     assert_eq!(app.count_events("v", "reset-obeyed"), 3);
     settle(&app, &topic, "g-reset-all");
     assert_eq!(app.generation("v"), 2 * PARTITIONS);
+}
+
+/// FAULTS row 45: positions that move are mirrored time and again, and that does not hide the reset.
+#[test]
+fn a_reset_amid_writes_is_obeyed() {
+    let kafka = TestKafka::shared();
+    let topic = filled_topic(kafka, "reset-amid");
+    let group = "g-reset-amid";
+    let app = start(&topic, kafka, group);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for version in VERSIONS.. {
+                write_versions(&topic, version..version + 1);
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        // Kafka has no commit under a condition: a reset between a look and its commit is lost, and set again.
+        let obeyed = (0..3).any(|_| {
+            reset(&topic, group, topic.name(), &["--to-earliest"]);
+            let seen = || (app.count_events("v", "reset-obeyed") > 0).then_some(());
+            within(Duration::from_secs(5), Duration::from_millis(50), seen).is_some()
+        });
+        over.store(true, Ordering::Relaxed);
+        assert!(obeyed, "{}", app.status("v")["events"]);
+    });
+    app.wait_for_generation("v", 2 * PARTITIONS);
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
 }
 
 /// FAULTS row 45.

@@ -1,5 +1,6 @@
 //! From the log start to the end, and on from there.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::app::TestApp;
@@ -96,6 +97,25 @@ fn a_restart_goes_on_at_the_stored_position_and_reads_nothing_twice() {
     assert_eq!(records_applied(&app, "v"), 0);
 }
 
+/// FAULTS row 10: where to read is never taken from the group.
+#[test]
+fn a_store_that_was_lost_is_restored_whole_though_the_group_has_positions() {
+    let topic = TestKafka::shared().topic("lost").partitions(2).create();
+    write_some(&topic);
+    let app = TestApp::builder(TestKafka::shared()).view("v", &topic).set("kafka.group", "g-lost");
+    let mut app = app.set("mirror.interval", "100ms").start().restored();
+    app.wait_until_signed("v", "g-lost");
+    app.terminate();
+
+    fs::remove_dir_all(app.data_dir().join("v")).unwrap();
+    app.start_again();
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+    app.wait_until_signed("v", "g-lost");
+    assert_eq!(app.count_events("v", "reset-obeyed"), 0);
+}
+
+/// FAULTS row 27.
 #[test]
 fn an_aborted_transaction_is_never_seen() {
     let topic = TestKafka::shared().topic("aborted").partitions(2).create();
@@ -122,6 +142,7 @@ fn an_aborted_transaction_is_never_seen() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 27.
 #[test]
 fn a_tail_of_control_records_is_live() {
     let topic = TestKafka::shared().topic("control-tail").create();
@@ -139,6 +160,7 @@ fn a_tail_of_control_records_is_live() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 28.
 #[test]
 fn an_open_transaction_keeps_no_view_from_being_live() {
     let topic = TestKafka::shared().topic("open-tail").create();
@@ -158,6 +180,7 @@ fn an_open_transaction_keeps_no_view_from_being_live() {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// FAULTS row 29.
 #[test]
 fn an_empty_topic_is_live_and_its_404_can_be_trusted() {
     let topic = TestKafka::shared().topic("empty").partitions(2).create();

@@ -74,6 +74,7 @@ fn serve_without_a_broker() -> (tempfile::TempDir, TestApp<'static>) {
     (directory, app)
 }
 
+/// FAULTS row 43.
 #[test]
 fn a_store_of_format_1_is_served() {
     let (_directory, app) = serve_without_a_broker();

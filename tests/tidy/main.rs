@@ -9,8 +9,10 @@
 )]
 
 mod code;
+mod faults;
 mod layers;
 mod machine;
+mod mutants;
 mod ownership;
 mod size;
 mod tree;
@@ -104,5 +106,31 @@ fn nothing_depends_on_one_machine() {
     assert_texts(
         "The repository works on every machine: no home directories, no private registries.",
         machine::check,
+    );
+}
+
+#[test]
+fn mutants_apply_and_name_their_tests() {
+    let sources = source_files();
+    assert_texts(
+        "`git apply` tells where: make the patch anew, with one line of context.",
+        mutants::check_applies,
+    );
+    assert_texts("The tests that catch a mutant have to exist.", |file| mutants::check_tests(file, &sources));
+}
+
+#[test]
+fn every_fault_has_a_test_that_names_it() {
+    assert_none(
+        "A row of docs/faults.md has a test with `/// FAULTS row N.` above it.",
+        &faults::check(&text_files()),
+    );
+}
+
+#[test]
+fn promises_name_tests_that_exist() {
+    assert_none(
+        "docs/guarantees.md says which tests show a promise.",
+        &faults::check_promises(&text_files()),
     );
 }

@@ -3,6 +3,7 @@ use http::StatusCode;
 use super::fixture::Fixture;
 use crate::config::sections::{KeyFormat, ValueFormat};
 
+/// FAULTS row 50.
 #[tokio::test]
 async fn hostile_keys_are_ordinary_bytes() {
     let mut fixture = Fixture::users();
@@ -55,6 +56,7 @@ async fn a_plus_is_a_plus_in_a_path_and_a_space_in_a_query() {
     }
 }
 
+/// FAULTS row 50.
 #[tokio::test]
 async fn what_is_no_key_is_refused_and_not_repeated() {
     let fixture = Fixture::users();
@@ -101,6 +103,7 @@ async fn what_is_no_key_is_refused_and_not_repeated() {
     );
 }
 
+/// FAULTS row 50.
 #[tokio::test]
 async fn the_empty_key_is_asked_for_in_the_query() {
     let mut fixture = Fixture::users();

@@ -166,6 +166,7 @@ async fn a_value_is_sent_in_the_form_that_is_asked_for() {
     assert_eq!(fixture.get(&format!("{PATH}?format=entry")).await.text(), document);
 }
 
+/// FAULTS row 34.
 #[tokio::test]
 async fn what_a_value_cannot_be_shown_as_is_refused_with_what_it_can() {
     let mut fixture = Fixture::live(KeyFormat::String, ValueFormat::Bytes);

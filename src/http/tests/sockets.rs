@@ -91,6 +91,7 @@ impl Client {
     }
 }
 
+/// FAULTS row 48.
 #[tokio::test]
 async fn a_half_sent_request_is_closed_and_others_are_answered_meanwhile() {
     let options = Options { header_timeout: Duration::from_millis(300), ..USUAL };
@@ -112,6 +113,7 @@ async fn a_half_sent_request_is_closed_and_others_are_answered_meanwhile() {
     assert_eq!(client.rest().await, "", "an idle connection is closed as well");
 }
 
+/// FAULTS row 51.
 #[tokio::test]
 async fn further_connections_wait_for_a_slot() {
     let served = start(Options { connections_max: 1, ..USUAL }, Router::new());
@@ -137,6 +139,7 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(statuses, ["200", "200", "404"]);
 }
 
+/// FAULTS rows 49 and 52.
 #[tokio::test]
 async fn odd_requests_get_a_4xx_and_never_a_5xx() {
     let served = start(USUAL, Router::new());

@@ -11,6 +11,9 @@ use crate::record::{Record, Timestamp, TimestampKind};
 use crate::source::{Event, Failure, Fatal, Source};
 use crate::time::Millis;
 
+/// An odd factor that takes neighbours to opposite ends of the numbers.
+const WILD: i64 = -0x61c8_8646_80b5_83eb;
+
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) offset: i64,
@@ -143,7 +146,8 @@ fn record(partition: Partition, row: &Row) -> Record<'_> {
         partition,
         offset: Offset::new(row.offset),
         leader_epoch: None,
-        timestamp: Timestamp { at: Millis::new(row.offset), kind: TimestampKind::Create },
+        // Wild on purpose, negative ones included: the order is that of offsets.
+        timestamp: Timestamp { at: Millis::new(row.offset.wrapping_mul(WILD)), kind: TimestampKind::Create },
         key: row.key.as_deref(),
         value: row.value.as_deref(),
         headers: &[],

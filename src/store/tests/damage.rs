@@ -54,6 +54,7 @@ fn assert_quarantined(dir: &Path, what: &str) {
     assert!(Store::open(dir, TOPIC, &resources(), 2).unwrap().quarantined.is_none(), "{what}");
 }
 
+/// FAULTS rows 4, 7 and 8.
 #[test]
 fn a_damaged_file_of_the_database_has_the_store_moved_aside() {
     let cases: [(&str, Harm); 7] = [
@@ -78,6 +79,7 @@ fn a_damaged_file_of_the_database_has_the_store_moved_aside() {
     }
 }
 
+/// FAULTS row 7.
 #[test]
 fn damage_waits_for_a_person_where_that_is_configured() {
     let dir = TempDir::new().unwrap();
@@ -90,6 +92,7 @@ fn damage_waits_for_a_person_where_that_is_configured() {
     assert!(error.to_string().contains("block checksum mismatch") && dir.path().join("db").exists());
 }
 
+/// FAULTS row 6.
 #[test]
 fn a_flipped_block_is_an_error_that_names_its_slot_and_never_a_miss() {
     let dir = TempDir::new().unwrap();
@@ -138,6 +141,7 @@ fn a_flipped_block_ends_a_walk_with_an_error_and_never_early() {
     }
 }
 
+/// FAULTS rows 2 and 3.
 #[test]
 fn a_torn_or_flipped_log_tail_takes_the_position_back_with_the_data() {
     for round in 0..12 {
@@ -165,6 +169,7 @@ fn a_torn_or_flipped_log_tail_takes_the_position_back_with_the_data() {
     }
 }
 
+/// FAULTS row 11.
 #[test]
 fn an_old_copy_of_the_directory_opens_at_the_position_of_its_data() {
     let dir = TempDir::new().unwrap();

@@ -83,6 +83,11 @@ impl Node {
         last_lines(&self.log(), 40)
     }
 
+    /// Returns the file with the first records of a partition.
+    pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        self.directory.path().join(format!("logs/{topic}-{partition}/00000000000000000000.log"))
+    }
+
     fn log(&self) -> PathBuf {
         self.directory.path().join("kafka.log")
     }
