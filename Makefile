@@ -10,7 +10,7 @@ ifneq ($(shell sccache --version 2> /dev/null),)
 export RUSTC_WRAPPER ?= sccache
 endif
 
-.PHONY: help demo build release test mutants lint fmt bench jars packages-build packages-test first-build-notice clean-cache
+.PHONY: help demo build release test mutants lint fmt openapi bench jars packages-build packages-test first-build-notice clean-cache
 
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -35,6 +35,9 @@ lint: packages-build first-build-notice ## Check the format and the lints
 
 fmt: ## Format the code
 	cargo fmt
+
+openapi: packages-build ## Write docs/openapi.json and docs/openapi-ops.json as the code says
+	STATUSQUO_WRITE_DOCUMENTS=1 cargo test --lib the_committed_documents
 
 bench: packages-build jars ## Measure against a consumer and a server that do nothing; under 5 minutes
 	@scripts/install-packages bench

@@ -7,9 +7,11 @@ mod about;
 mod admin;
 mod ask;
 mod code;
+mod compression;
 mod condition;
 mod consistency;
 mod describe;
+mod docs;
 mod document;
 mod entry_document;
 mod exposition;
@@ -21,6 +23,7 @@ mod long_poll;
 mod lookup;
 mod metrics;
 mod observe;
+mod openapi;
 mod ops;
 mod patience;
 mod percent;
@@ -32,7 +35,8 @@ mod server;
 mod state;
 
 use axum::Router;
-use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::config::sections::OpsConfig;
 
@@ -45,27 +49,37 @@ pub use state::{AppState, Health, Listener};
 ///
 /// `page` must have no fallback of its own.
 pub fn data_router(state: &AppState, page: Router) -> Router {
-    let routes = Router::new()
-        .route("/v1/views", get(describe::views))
-        .route("/v1/views/{view}", get(describe::view))
-        .route("/v1/views/{view}/status", get(describe::status))
-        .route("/v1/views/{view}/keys/{key}", get(lookup::by_path))
-        .route("/v1/views/{view}/lookup", get(lookup::by_query))
-        .route("/problems", get(describe::problems))
-        .route("/problems/{code}", get(describe::problem))
-        .with_state(state.clone());
-    finish(routes.merge(page), state)
+    let (routes, _) = data_routes().split_for_parts();
+    finish(routes.merge(docs::router()).with_state(state.clone()).merge(page), state)
 }
 
 /// Makes the router of the ops listener; `config` says whether rebuilds can be asked for there.
 pub fn ops_router(state: &AppState, config: &OpsConfig) -> Router {
-    let routes = Router::new()
-        .route("/livez", get(ops::livez))
-        .route("/readyz", get(ops::readyz))
-        .route("/startupz", get(ops::startupz))
-        .route("/metrics", get(ops::metrics))
-        .with_state(state.clone());
-    finish(routes.merge(admin::router(state, config)), state)
+    let (routes, _) = ops_routes(config).split_for_parts();
+    finish(routes.with_state(state.clone()), state)
+}
+
+/// Every path has its description beside its handler.
+fn data_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(describe::views))
+        .routes(routes!(describe::view))
+        .routes(routes!(describe::status))
+        .routes(routes!(lookup::by_path))
+        .routes(routes!(lookup::by_query))
+        .routes(routes!(describe::all_problems))
+        .routes(routes!(describe::problem))
+        .routes(routes!(openapi::of_data))
+}
+
+fn ops_routes(config: &OpsConfig) -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(ops::livez))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::startupz))
+        .routes(routes!(ops::metrics))
+        .routes(routes!(openapi::of_ops))
+        .merge(admin::routes(config))
 }
 
 /// Order matters: the layer goes around everything there is by then, the fallbacks included.

@@ -1,11 +1,12 @@
 //! How producers choose a partition for a key, and which of those ways a partition's records agree with.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::position::Partition;
 
 /// A producer's rule from key to partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Partitioner {
     /// Java's default, and librdkafka's `murmur2` and `murmur2_random`.

@@ -18,6 +18,7 @@ pub use withheld::{Withheld, Withholding};
 
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::entry::SlotNumber;
 use crate::metrics::WriteMetrics;
@@ -115,13 +116,16 @@ pub enum TroubleCode {
 }
 
 /// Something that happened to a view.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Event {
     /// When, RFC 3339.
+    #[schema(example = "2026-11-23T08:25:22.123Z")]
     pub at: String,
     /// Stable word in kebab-case.
+    #[schema(example = "restored")]
     pub kind: &'static str,
     /// Partition it happened to; none for the whole view.
+    #[schema(value_type = Option<i32>, example = 3)]
     pub partition: Option<Partition>,
     /// For people.
     pub detail: String,

@@ -5,6 +5,7 @@ pub mod group;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::position::Position;
 use crate::time::Millis;
@@ -15,7 +16,7 @@ use crate::topic_id::TopicId;
 const OUTAGE: Duration = Duration::from_secs(15);
 
 /// Why a slot is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuildReason {
     /// There was no state of this partition.

@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::units;
 
@@ -50,7 +51,7 @@ pub enum OnPolicyMismatch {
 }
 
 /// How keys appear in URLs and documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyFormat {
     /// UTF-8 text.
@@ -69,7 +70,7 @@ pub enum KeyFormat {
 }
 
 /// What the bytes of a value are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueFormat {
     /// JSON, `application/json`.

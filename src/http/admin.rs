@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use axum::Router;
+use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::{get, post};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::ask;
 use super::code::{ACCEPTED, Code};
 use super::document;
 use super::guard::Guard;
+use super::openapi::{parameters, problems};
 use super::problem::Problem;
 use super::query::Query;
 use super::state::AppState;
@@ -26,38 +29,45 @@ use crate::view::{NotBegun, OperationStatus};
 /// Bound on the body of a request: room for the numbers of ten thousand partitions.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-#[derive(Clone)]
-struct AdminState {
-    app: AppState,
-    guard: Guard,
-}
-
 /// What a rebuild is asked for with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Rebuild {
     /// All of them where none are named.
     #[serde(default, deserialize_with = "named")]
+    #[schema(value_type = Option<Vec<i32>>, nullable = false, min_items = 1, example = json!([3]))]
     partitions: Option<BTreeSet<Partition>>,
 }
 
 /// Makes the routes; none when the interface is off.
-pub(super) fn router(state: &AppState, config: &OpsConfig) -> Router {
+pub(super) fn routes(config: &OpsConfig) -> OpenApiRouter<AppState> {
     if !config.admin {
-        return Router::new();
+        return OpenApiRouter::default();
     }
-    let guard = Guard::new(config.admin_token.clone());
-    Router::new()
-        .route("/admin/v1/views/{view}/rebuild", post(rebuild))
-        .route("/admin/v1/operations/{id}", get(operation))
-        .with_state(AdminState { app: state.clone(), guard })
+    let guard = Extension(Guard::new(config.admin_token.clone()));
+    OpenApiRouter::default().routes(routes!(rebuild)).routes(routes!(operation)).layer(guard)
 }
 
-/// `POST /admin/v1/views/{view}/rebuild`.
-async fn rebuild(State(state): State<AdminState>, request: Request) -> Result<Response, Problem> {
-    state.guard.admit(request.headers())?;
+/// Asks for a rebuild of a view, or of some of its partitions.
+///
+/// The old state answers until the new one has caught up.
+#[utoipa::path(
+    post, path = "/admin/v1/views/{view}/rebuild", tag = "operations", operation_id = "rebuildView",
+    params(parameters::View), request_body = Rebuild, security((), ("admin_token" = [])),
+    responses(
+        (status = 202, description = "It has begun; `Location` tells how far it is.", body = OperationStatus,
+            headers(("Location" = String, description = "Where to ask how far it is."))),
+        problems::OfRebuilds
+    )
+)]
+async fn rebuild(
+    State(state): State<AppState>,
+    Extension(guard): Extension<Guard>,
+    request: Request,
+) -> Result<Response, Problem> {
+    guard.admit(request.headers())?;
     Query::parse(request.uri().query(), &[])?;
-    let view = state.app.admin_view(request.uri())?;
+    let view = state.admin_view(request.uri())?;
     let (head, body) = request.into_parts();
     let asked = read(&head.headers, body).await?;
     let id = view.rebuild(asked.partitions).map_err(|why| refused(why).of_view(view.name().as_str()))?;
@@ -67,12 +77,21 @@ async fn rebuild(State(state): State<AdminState>, request: Request) -> Result<Re
     Ok(response)
 }
 
-/// `GET /admin/v1/operations/{id}`.
-async fn operation(State(state): State<AdminState>, request: Request) -> Result<Response, Problem> {
-    state.guard.admit(request.headers())?;
+/// Tells how far an operation is.
+#[utoipa::path(
+    get, path = "/admin/v1/operations/{id}", tag = "operations", operation_id = "statusOfOperation",
+    params(parameters::OperationId), security((), ("admin_token" = [])),
+    responses((status = 200, description = "Its status.", body = OperationStatus), problems::OfOperations)
+)]
+async fn operation(
+    State(state): State<AppState>,
+    Extension(guard): Extension<Guard>,
+    request: Request,
+) -> Result<Response, Problem> {
+    guard.admit(request.headers())?;
     Query::parse(request.uri().query(), &[])?;
     let id = OperationId::parse(ask::operation(request.uri()));
-    told(id.and_then(|id| state.app.views().values().find_map(|view| view.operation(id))))
+    told(id.and_then(|id| state.views().values().find_map(|view| view.operation(id))))
 }
 
 fn told(operation: Option<OperationStatus>) -> Result<Response, Problem> {

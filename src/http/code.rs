@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 /// The client's copy is still the current one.
 pub(super) const NOT_MODIFIED: StatusCode = StatusCode::NOT_MODIFIED;
@@ -11,13 +12,16 @@ pub(super) const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 pub(super) const PROBE_FAILED: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 /// Kind of error; the name is stable and the last segment of the problem's type.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemCode)]
 pub struct Code {
     /// Stable name in kebab-case.
     #[serde(rename = "code")]
+    #[schema(example = "key-not-found")]
     pub name: &'static str,
     /// Status of the answer.
     #[serde(serialize_with = "number")]
+    #[schema(value_type = u16, example = 404)]
     pub status: StatusCode,
     /// The kind in a few words.
     pub title: &'static str,

@@ -8,6 +8,16 @@ pub(super) fn is_held(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers.get_all(IF_NONE_MATCH).iter().any(|list| names(list.as_bytes(), etag.as_bytes()))
 }
 
+/// Returns `etag` as the client holds it: weak if it says so, because its copy was compressed.
+///
+/// Invariant: a cache finds the copy that a 304 is about by its entity tag.
+pub(super) fn as_held(headers: &HeaderMap, etag: HeaderValue) -> HeaderValue {
+    let Ok(weak) = HeaderValue::from_bytes(&[b"W/", etag.as_bytes()].concat()) else { return etag };
+    // A quote ends a tag, so this cannot stand within another.
+    let names_weak = |list: &HeaderValue| list.as_bytes().windows(weak.len()).any(|part| weak == part);
+    if headers.get_all(IF_NONE_MATCH).iter().any(names_weak) { weak } else { etag }
+}
+
 /// Returns whether a list of entity tags names `etag`; what cannot be read ends the list.
 fn names(list: &[u8], etag: &[u8]) -> bool {
     let mut rest = list.trim_ascii();

@@ -3,115 +3,185 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::code::Code;
 use super::document;
 use super::key::{KEY_BYTES_MAX, KeyEncoding};
+use super::openapi::{parameters, problems};
 use super::problem::Problem;
 use super::query::Query;
 use super::representation::Representation;
 use super::state::AppState;
 use crate::config::sections::{KeyFormat, ValueFormat};
-use crate::view::{State as ViewState, View};
+use crate::view::{State as ViewState, View, ViewStatus};
 
-#[derive(Serialize)]
+/// The views.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ViewList)]
 struct List<'a> {
     views: Vec<Summary<'a>>,
 }
 
-#[derive(Serialize)]
+/// A view in short.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ViewSummary)]
 struct Summary<'a> {
+    /// Its name.
+    #[schema(example = "users")]
     name: &'a str,
+    /// The topic it shows.
+    #[schema(example = "user-profiles")]
     topic: &'a str,
+    /// The worst state of its partitions.
     state: ViewState,
+    /// Whether readiness counts it as ready.
     ready: bool,
+    /// Where to ask.
     links: SummaryLinks,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SummaryLinks {
     #[serde(rename = "self")]
+    #[schema(example = "/v1/views/users")]
     view: String,
+    #[schema(example = "/v1/views/users/status")]
     status: String,
 }
 
-#[derive(Serialize)]
+/// A view: what it shows, and how to ask it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ViewDescription)]
 struct Description<'a> {
+    /// Its name.
+    #[schema(example = "users")]
     name: &'a str,
+    /// The topic it shows.
+    #[schema(example = "user-profiles")]
     topic: &'a str,
+    /// The worst state of its partitions.
     state: ViewState,
+    /// What the bytes of a key are.
     key: KeyFormat,
+    /// What the bytes of a value are.
     value: ValueFormat,
+    /// How a key can be written, as `enc` takes it.
     key_encodings: Choice,
+    /// Forms of a value; the first is the default.
     representations: Vec<Form>,
+    /// Bounds on requests.
     limits: Limits,
+    /// Where to ask; templates of RFC 6570.
     links: Links,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = KeyEncodings)]
 struct Choice {
+    #[schema(example = "utf8")]
     default: &'static str,
     available: &'static [&'static str],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Representation)]
 struct Form {
+    /// As `format` takes it.
+    #[schema(example = "json")]
     format: &'static str,
+    /// As `Accept` takes it.
+    #[schema(example = "application/json")]
     content_type: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ViewLimits)]
 struct Limits {
+    /// Longest key that can be asked for by URL.
+    #[schema(example = 8192)]
     key_bytes_max: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ViewLinks)]
 struct Links {
     #[serde(rename = "self")]
+    #[schema(example = "/v1/views/users")]
     view: String,
+    #[schema(example = "/v1/views/users/status")]
     status: String,
+    #[schema(example = "/v1/views/users/keys/{key}{?enc,format,read_after,max_staleness,allow}")]
     key: String,
+    #[schema(example = "/v1/views/users/lookup{?key,enc,format,read_after,max_staleness,allow}")]
     lookup: String,
 }
 
-#[derive(Serialize)]
+/// A kind of problem.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProblemKind)]
 struct Kind<'a> {
+    /// The `type` of a problem of this kind.
     #[serde(rename = "type")]
+    #[schema(example = "/problems/key-not-found")]
     path: String,
     #[serde(flatten)]
     code: &'a Code,
 }
 
-#[derive(Serialize)]
+/// All kinds of problems.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProblemKinds)]
 struct Kinds<'a> {
     problems: Vec<Kind<'a>>,
 }
 
-/// `GET /v1/views`.
+/// Lists the views.
+#[utoipa::path(
+    get, path = "/v1/views", tag = "views", operation_id = "listViews",
+    responses((status = 200, description = "The views.", body = List<'_>), problems::OfDocuments)
+)]
 pub(super) async fn views(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
     document::json(&List { views: state.views().values().map(|view| summary(view)).collect() })
 }
 
-/// `GET /v1/views/{view}`.
+/// Describes a view: its topic, how keys and values are written, limits, and where to ask.
+#[utoipa::path(
+    get, path = "/v1/views/{view}", tag = "views", operation_id = "describeView", params(parameters::View),
+    responses((status = 200, description = "The view.", body = Description<'_>), problems::OfViews)
+)]
 pub(super) async fn view(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
     document::json(&description(state.view(request.uri())?))
 }
 
-/// `GET /v1/views/{view}/status`.
+/// Tells how far a view is, partition by partition.
+#[utoipa::path(
+    get, path = "/v1/views/{view}/status", tag = "views", operation_id = "statusOfView", params(parameters::View),
+    responses((status = 200, description = "Its status.", body = ViewStatus), problems::OfViews)
+)]
 pub(super) async fn status(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
     document::json(&state.view(request.uri())?.status())
 }
 
-/// `GET /problems`.
-pub(super) async fn problems(request: Request) -> Result<Response, Problem> {
+/// Lists the codes of problems: what each means, and what to do.
+#[utoipa::path(
+    get, path = "/problems", tag = "documents", operation_id = "listProblems",
+    responses((status = 200, description = "The codes.", body = Kinds<'_>), problems::OfDocuments)
+)]
+pub(super) async fn all_problems(request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
     document::json(&Kinds { problems: Code::ALL.iter().map(|code| kind(code)).collect() })
 }
 
-/// `GET /problems/{code}`.
+/// Explains one code.
+#[utoipa::path(
+    get, path = "/problems/{code}", tag = "documents", operation_id = "explainProblem",
+    params(parameters::ProblemCode),
+    responses((status = 200, description = "What it means.", body = Kind<'_>), problems::OfProblems)
+)]
 pub(super) async fn problem(request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
@@ -149,8 +219,8 @@ fn description(view: &View) -> Description<'_> {
         limits: Limits { key_bytes_max: KEY_BYTES_MAX },
         links: Links {
             status: format!("{path}/status"),
-            key: format!("{path}/keys/{{key}}"),
-            lookup: format!("{path}/lookup{{?key,enc,format}}"),
+            key: format!("{path}/keys/{{key}}{{?enc,format,read_after,max_staleness,allow}}"),
+            lookup: format!("{path}/lookup{{?key,enc,format,read_after,max_staleness,allow}}"),
             view: path,
         },
     }

@@ -10,6 +10,7 @@ use http::{HeaderName, HeaderValue};
 use super::ask::Ask;
 use super::code::{Code, NOT_MODIFIED};
 use super::header_text::HeaderText;
+use super::openapi::{answers, parameters, problems};
 use super::problem::Problem;
 use super::representation::{Representation, VARY_ACCEPT};
 use super::state::AppState;
@@ -25,14 +26,48 @@ const RECORD_TIMESTAMP: HeaderName = HeaderName::from_static("record-timestamp")
 /// Headers of an answer, about.
 const HEADERS: usize = 16;
 
-/// `GET /v1/views/{view}/keys/{key}`.
+/// Looks a key up.
+///
+/// For keys that are one segment of a path; `lookup` takes any.
+#[utoipa::path(
+    get,
+    path = "/v1/views/{view}/keys/{key}",
+    tag = "look-ups",
+    operation_id = "lookUpByPath",
+    params(
+        parameters::View,
+        parameters::Key,
+        parameters::Enc,
+        parameters::Format,
+        parameters::IfNoneMatch,
+        parameters::Consistency
+    ),
+    responses(answers::Found, answers::NotModified, problems::OfLookUps)
+)]
 pub(super) async fn by_path(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let view = state.view(request.uri())?;
     let ask = Ask::by_path(view.config(), request.uri(), request.headers())?;
     answer(&state, view, &ask).await
 }
 
-/// `GET /v1/views/{view}/lookup?key=`.
+/// Looks a key up that is in the query.
+///
+/// For the empty key, and where a proxy rewrites `%2F`.
+#[utoipa::path(
+    get,
+    path = "/v1/views/{view}/lookup",
+    tag = "look-ups",
+    operation_id = "lookUpByQuery",
+    params(
+        parameters::View,
+        parameters::KeyInQuery,
+        parameters::Enc,
+        parameters::Format,
+        parameters::IfNoneMatch,
+        parameters::Consistency
+    ),
+    responses(answers::Found, answers::NotModified, problems::OfLookUps)
+)]
 pub(super) async fn by_query(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let view = state.view(request.uri())?;
     let ask = Ask::by_query(view.config(), request.uri(), request.headers())?;
@@ -76,11 +111,12 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
     let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
     let offset = entry.header.offset;
     let mut text = HeaderText::new();
-    let etag = etag(&mut text, ask, entry);
+    let mut etag = etag(&mut text, ask, entry);
 
     let mut response = Response::new(Body::empty());
     let held = condition::is_held(ask.headers, &etag);
     if held {
+        etag = condition::as_held(ask.headers, etag);
         *response.status_mut() = NOT_MODIFIED;
     } else {
         *response.body_mut() = body(view, ask, entry)?.into();

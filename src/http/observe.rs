@@ -1,4 +1,4 @@
-//! The outermost layer: request id, time limit, panics, bodies of problems, metrics, access log.
+//! The outermost layer: request id, time limit, panics, bodies of problems, compression, metrics, access log.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,6 +16,7 @@ use http::{HeaderValue, Method};
 use tower::{Layer, Service};
 
 use super::code::Code;
+use super::compression::Accepted;
 use super::problem::Problem;
 use super::request_id::{self, X_REQUEST_ID};
 use super::state::AppState;
@@ -76,6 +77,7 @@ where
         let state = self.state.clone();
         let seen = Seen::of(&request);
         let limit = state.time_limit(request.headers());
+        let accepted = Accepted::of(request.headers());
         let answer = AssertUnwindSafe(async move { inner.call(request).await }).catch_unwind();
         Box::pin(async move {
             let response = match tokio::time::timeout(limit, answer).await {
@@ -83,7 +85,7 @@ where
                 Ok(Err(_panic)) => seen.panicked().into_response(),
                 Err(_elapsed) => timed_out().into_response(),
             };
-            let response = seen.complete(response);
+            let response = accepted.apply(seen.complete(response)).await;
             seen.record(&state, &response);
             Ok(response)
         })

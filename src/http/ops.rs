@@ -6,19 +6,22 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use prometheus_client::encoding::text;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::code::{Code, PROBE_FAILED};
 use super::document;
+use super::openapi::{answers, parameters, problems};
 use super::problem::Problem;
 use super::state::AppState;
 use crate::view::View;
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What a probe found.
-#[derive(Debug, Serialize)]
-struct Verdict<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProbeVerdict)]
+pub(super) struct Verdict<'a> {
     ok: bool,
     /// Why not, where it is about the process.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +29,7 @@ struct Verdict<'a> {
     views: Vec<ViewVerdict<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ViewVerdict<'a> {
     view: &'a str,
     required: bool,
@@ -35,18 +38,42 @@ struct ViewVerdict<'a> {
     detail: Option<String>,
 }
 
-/// `GET /livez`: whether requests are answered at all; never about Kafka or lag.
+/// Tells whether requests are answered at all; never about Kafka or lag.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "operations",
+    operation_id = "isAlive",
+    params(parameters::Verbose),
+    responses(answers::Probe, problems::Anywhere)
+)]
 pub(super) async fn livez(request: Request) -> Result<Response, Problem> {
     answer(&request, &Verdict { ok: true, reason: None, views: Vec::new() })
 }
 
-/// `GET /startupz`: whether all stores are open.
+/// Tells whether all stores are open.
+#[utoipa::path(
+    get,
+    path = "/startupz",
+    tag = "operations",
+    operation_id = "hasStarted",
+    params(parameters::Verbose),
+    responses(answers::Probe, problems::Anywhere)
+)]
 pub(super) async fn startupz(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let ok = state.health().is_started();
     answer(&request, &Verdict { ok, reason: (!ok).then_some("starting"), views: Vec::new() })
 }
 
-/// `GET /readyz`: whether every required view may be asked.
+/// Tells whether every required view may be asked.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operations",
+    operation_id = "isReady",
+    params(parameters::Verbose),
+    responses(answers::Probe, problems::Anywhere)
+)]
 pub(super) async fn readyz(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let stopping = state.health().is_stopping();
     let views: Vec<_> = state.views().values().map(|view| verdict(view)).collect();
@@ -54,7 +81,14 @@ pub(super) async fn readyz(State(state): State<AppState>, request: Request) -> R
     answer(&request, &Verdict { ok, reason: stopping.then_some("stopping"), views })
 }
 
-/// `GET /metrics`.
+/// Shows the metrics in the text of OpenMetrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    operation_id = "showMetrics",
+    responses(answers::Metrics, problems::Anywhere)
+)]
 pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, Problem> {
     let mut out = String::new();
     text::encode(&mut out, state.registry())

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::code::Code;
 
@@ -31,24 +33,42 @@ struct Parts {
     headers: HeaderMap,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// What went wrong (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(super) struct Document<'a> {
+    /// Leads to what the code means.
     #[serde(rename = "type")]
     kind: &'a str,
+    /// The kind in a few words.
     title: &'a str,
+    /// Status of the answer.
     status: u16,
+    /// What went wrong this time, for people; never a key or a value.
     detail: &'a str,
+    /// Id of the request.
     instance: &'a str,
+    /// Stable name of the kind.
+    #[schema(schema_with = code_schema)]
     code: &'a str,
+    /// View that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     view: Option<&'a str>,
+    /// Why, in a stable word.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Whether the same request may succeed later.
     retryable: bool,
+    /// How far a restore is, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<f64>,
+    /// What could have been asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<&'a [&'static str]>,
+}
+
+fn code_schema() -> ObjectBuilder {
+    let names = Code::ALL.iter().map(|code| code.name);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names))
 }
 
 impl Problem {

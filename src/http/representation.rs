@@ -1,14 +1,14 @@
 //! Which form of a value is sent, and how it is agreed upon.
 
-use http::header::{ACCEPT, VARY};
+use http::header::{ACCEPT, GetAll, VARY};
 use http::{HeaderMap, HeaderValue};
 
 use super::code::Code;
 use super::problem::Problem;
 use crate::config::sections::ValueFormat;
 
-/// The same URL gives different representations.
-pub(super) const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("Accept");
+/// The same URL gives different representations, and a large one is compressed.
+pub(super) const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 
 /// Form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,15 +90,14 @@ impl Representation {
         if accept.iter().next().is_none() {
             return Ok(default);
         }
-        let ranges: Vec<Range<'_>> = accept.iter().flat_map(ranges).collect();
         let mut best = (0, None);
         for representation in available {
-            let quality = quality(&ranges, *representation);
+            let quality = quality(&accept, *representation);
             if quality > best.0 {
                 best = (quality, Some(*representation));
             }
         }
-        let known = || quality(&ranges, Self::Json) > 0 || quality(&ranges, Self::Text) > 0;
+        let known = || quality(&accept, Self::Json) > 0 || quality(&accept, Self::Text) > 0;
         best.1.ok_or_else(|| refusal(format, known()))
     }
 }
@@ -129,7 +128,9 @@ fn ranges(value: &HeaderValue) -> impl Iterator<Item = Range<'_>> {
 }
 
 /// Thousandths by the most specific range that matches; zero when none does.
-fn quality(ranges: &[Range<'_>], representation: Representation) -> u16 {
+///
+/// Reads the header once more for each representation: it may be long, and nothing is stored.
+fn quality(accept: &GetAll<'_, HeaderValue>, representation: Representation) -> u16 {
     let content_type = representation.content_type();
     let media = content_type.split_once(';').map_or(content_type, |(media, _)| media);
     let Some((kind, subtype)) = media.split_once('/') else { return 0 };
@@ -139,7 +140,8 @@ fn quality(ranges: &[Range<'_>], representation: Representation) -> u16 {
         (wanted, sub) if wanted.eq_ignore_ascii_case(kind) && sub.eq_ignore_ascii_case(subtype) => Some(2),
         _ => None,
     };
-    let matching = ranges.iter().filter_map(|range| Some((specificity(range)?, range.quality)));
+    let ranges = accept.iter().flat_map(ranges);
+    let matching = ranges.filter_map(|range| Some((specificity(&range)?, range.quality)));
     matching.max().map_or(0, |(_, quality)| quality)
 }
 

@@ -1,5 +1,7 @@
 mod admin;
+mod compression;
 mod consistency;
+mod documents;
 mod errors;
 mod fixture;
 mod keys;

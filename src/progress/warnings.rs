@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::position::Partition;
 use crate::time::Millis;
 
 /// What kind of condition it is; earlier ones matter more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WarningCode {
     /// A rebuild waits until there is room for it.

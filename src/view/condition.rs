@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::position::Partition;
 use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode, WarningCode};
@@ -13,7 +14,8 @@ use crate::time::Millis;
 const STALE_SECONDS: f64 = 10.0;
 
 /// What a view or a partition is about; later words are worse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[schema(as = ViewState)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Caught up, and following.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{View, status};
 use crate::position::Partition;
@@ -11,19 +12,23 @@ use crate::resume::BuildReason;
 use crate::time::Millis;
 
 /// Status of a rebuild that was asked for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OperationStatus {
     /// Its name.
+    #[schema(value_type = String, example = "5f0c2f4be6a84c0d9a6d1f0e7c0b1a52")]
     pub id: OperationId,
     /// Name of the view.
+    #[schema(example = "users")]
     pub view: String,
     /// Whether it is over.
     pub state: OperationState,
     /// Why the partitions are rebuilt.
     pub reason: BuildReason,
     /// Partitions that were asked for.
+    #[schema(value_type = Vec<i32>, example = json!([3]))]
     pub partitions: BTreeSet<Partition>,
     /// Those whose fresh state does not answer yet.
+    #[schema(value_type = Vec<i32>, example = json!([3]))]
     pub left: BTreeSet<Partition>,
     /// Share of the work that is done, 0 to 1.
     pub progress: f64,
@@ -34,7 +39,7 @@ pub struct OperationStatus {
 }
 
 /// Whether an operation is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationState {
     /// Some partition waits for its fresh state.

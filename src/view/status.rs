@@ -1,6 +1,7 @@
 //! The status document of a view.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::View;
 use super::condition::{self, State};
@@ -12,17 +13,21 @@ use crate::store::{Slot, SlotTable};
 use crate::time::Millis;
 
 /// Status of a view, as served and as shown by the command line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ViewStatus {
     /// Name of the view.
+    #[schema(example = "users")]
     pub view: String,
     /// Its topic.
+    #[schema(example = "user-profiles")]
     pub topic: String,
     /// Incarnation of the topic; none before the cluster was asked and nothing is stored.
+    #[schema(example = "k3Qz7pWxTf2cZ0bD1aYeHg")]
     pub topic_id: Option<String>,
     /// Whether the topic id is a stand-in derived from names, because the broker knows none.
     pub topic_id_derived: bool,
     /// Id of the cluster; none before it answered.
+    #[schema(example = "MkU3OEVBNTcwNTJENDM2Qg")]
     pub cluster_id: Option<String>,
     /// The worst state of its partitions.
     pub state: State,
@@ -43,6 +48,7 @@ pub struct ViewStatus {
     /// Seconds for which it is not known to be current; none when it never was.
     pub staleness_s: Option<f64>,
     /// Rules that explain where producers placed the keys, with their partition count.
+    #[schema(example = json!([["murmur2", 8]]))]
     pub partitioners: Vec<(Partitioner, u32)>,
     /// Records since the start of the process whose value was larger than the view keeps.
     pub values_too_large: u64,
@@ -57,20 +63,22 @@ pub struct ViewStatus {
 }
 
 /// A condition the view lives with: it answers and follows, and somebody should know.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WarningStatus {
     /// Stable word in kebab-case.
     pub code: WarningCode,
     /// Partition it is about; none for the whole view.
+    #[schema(value_type = Option<i32>, example = 3)]
     pub partition: Option<Partition>,
     /// For people: what it is, and what to do where there is something.
     pub detail: String,
     /// When it began.
+    #[schema(example = "2026-11-23T08:25:22.123Z")]
     pub since: Option<String>,
 }
 
 /// Records behind an open transaction: in the log, and not to be read yet.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct WithheldStatus {
     /// Offsets from the first open transaction to the end of the log.
     pub records: u64,
@@ -79,42 +87,51 @@ pub struct WithheldStatus {
 }
 
 /// A rebuild of some partitions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RebuildStatus {
     /// Name of the operation, where it was asked for.
+    #[schema(value_type = Option<String>)]
     pub id: Option<OperationId>,
     /// Partitions being rebuilt.
+    #[schema(value_type = Vec<i32>, example = json!([3]))]
     pub partitions: Vec<Partition>,
     /// Why the first of them is rebuilt.
     pub reason: BuildReason,
     /// Share of the offsets passed, 0 to 1.
     pub progress: f64,
     /// When the first of them began.
+    #[schema(example = "2026-11-23T08:25:22.123Z")]
     pub started_at: Option<String>,
 }
 
 /// Status of one partition.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PartitionStatus {
     /// Number of the partition.
+    #[schema(value_type = i32, example = 3)]
     pub partition: Partition,
     /// Its state.
     pub state: State,
     /// Why it is not live.
     pub reason: Option<&'static str>,
     /// Next offset to read of the slot that answers, or of the one being filled when none answers yet.
+    #[schema(value_type = Option<i64>, example = 99200)]
     pub position: Option<Position>,
     /// First offset of the log.
+    #[schema(value_type = Option<i64>, example = 99200)]
     pub log_start: Option<Position>,
     /// Next offset the log will give.
+    #[schema(value_type = Option<i64>, example = 99200)]
     pub end_offset: Option<Position>,
     /// Records between the position and the end of the log.
     pub lag: u64,
     /// Seconds for which it is not known to be current.
     pub staleness_s: Option<f64>,
     /// Last time it was known to be current.
+    #[schema(example = "2026-11-23T08:25:22.123Z")]
     pub caught_up_at: Option<String>,
     /// From then on a deletion may be missed if nothing is read; none before the topic's settings are known.
+    #[schema(example = "2026-11-23T08:25:22.123Z")]
     pub ghost_risk_at: Option<String>,
     /// What an open transaction keeps back; none when none is open.
     pub withheld: Option<WithheldStatus>,
@@ -125,15 +142,17 @@ pub struct PartitionStatus {
 }
 
 /// A build on its way.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RestoreStatus {
     /// Records applied so far by this process.
     pub records: u64,
     /// Their rate since the build was started or resumed.
     pub records_per_second: f64,
     /// Next offset to read of the slot being filled.
+    #[schema(value_type = i64, example = 99200)]
     pub position: Position,
     /// Position at which the slot may answer.
+    #[schema(value_type = i64, example = 99200)]
     pub target: Position,
     /// Share of the offsets passed, 0 to 1.
     pub progress: f64,

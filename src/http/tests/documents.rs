@@ -1,0 +1,40 @@
+use http::{Method, StatusCode};
+
+use super::fixture::{Fixture, send};
+
+#[tokio::test]
+async fn each_listener_describes_itself() {
+    let fixture = Fixture::users();
+    let data = fixture.get("/openapi.json").await;
+    assert_eq!((data.status, data.header("content-type")), (StatusCode::OK, "application/json"));
+    assert_eq!(data.json()["openapi"], "3.1.0");
+    assert!(data.json()["paths"]["/v1/views/{view}/keys/{key}"]["get"].is_object());
+    let ops = send(fixture.ops(), Method::GET, "/openapi.json", &[]).await;
+    assert!(ops.json()["paths"]["/readyz"]["get"].is_object());
+    assert_eq!(fixture.get("/openapi.json?x").await.problem(), "bad-parameter");
+}
+
+#[tokio::test]
+async fn the_page_of_the_documents_needs_nothing_from_elsewhere() {
+    let fixture = Fixture::users();
+    let moved = fixture.get("/docs").await;
+    assert_eq!((moved.status, moved.header("location")), (StatusCode::PERMANENT_REDIRECT, "/docs/"));
+    let page = fixture.get("/docs/").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'self';"));
+    let attributes = page.text().split(['"', '\'']).filter(|text| text.contains("//"));
+    assert_eq!(attributes.count(), 0, "{}", page.text());
+    let files: Vec<_> =
+        page.text().split("\"./").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files.iter().filter(|file| !file.is_empty()) {
+        let answer = fixture.get(&format!("/docs/{file}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{file}");
+        assert!(answer.headers.contains_key("content-security-policy"), "{file}");
+    }
+    let script = fixture.get("/docs/swagger-initializer.js").await;
+    assert!(script.text().contains("/openapi.json"), "{}", script.text());
+    for path in ["/docs/nowhere.js", "/docs/../http.rs", "/docs/%ff"] {
+        assert_eq!(fixture.get(path).await.problem(), "not-found", "{path}");
+    }
+}
