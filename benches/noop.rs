@@ -1,6 +1,7 @@
 //! What the service is compared with: the same client and the same server, doing nothing with what they get.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use statusquo::config::{self, Config};
 use statusquo::http::{self, AppState, Health, Limits};
 use statusquo::kafka::{Cluster, KafkaSource};
-use statusquo::source::{Event, Source};
+use statusquo::source::{Event, Source, Start};
 use statusquo::store::Resources;
 use statusquo::view::Views;
 use tokio_util::sync::CancellationToken;
@@ -27,27 +28,31 @@ fn config(bootstrap: &str, topic: &str) -> Config {
 /// Fetches the whole topic and touches each record once; prints the records seen.
 pub fn consume(bootstrap: &str, topic: &str) {
     let config = config(bootstrap, topic);
-    let cluster = Cluster::new(&config.kafka, "noop").unwrap();
+    let cluster = Arc::new(Cluster::new(&config.kafka, "noop").unwrap());
     let state = loop {
         if let Ok(state) = cluster.observe(topic) {
             break state;
         }
     };
-    let mut source = KafkaSource::new(&config.kafka, topic, "noop").unwrap();
+    let mut source = KafkaSource::new(&config.kafka, topic, "noop", &cluster);
     let mut left: BTreeMap<_, _> = BTreeMap::new();
     for (partition, log) in &state.partitions {
-        source.assign(*partition, log.start).unwrap();
+        let start = Start { topic_id: state.topic_id, position: log.start, epoch: None };
+        source.assign(*partition, start).unwrap();
         left.insert(*partition, log.end);
     }
     let (mut records, mut bytes) = (0_u64, 0);
     while !left.is_empty() {
-        let poll = source.poll(Duration::from_millis(100), &mut |event| match event {
-            Event::Record(record) => {
-                records += 1;
-                bytes += record.value.map_or(0, <[u8]>::len);
+        let poll = source.poll(Duration::from_millis(100), &mut |event| {
+            match event {
+                Event::Record(record) => {
+                    records += 1;
+                    bytes += record.value.map_or(0, <[u8]>::len);
+                }
+                Event::End { partition, .. } => drop(left.remove(&partition)),
+                Event::Failed { failure, .. } => panic!("{failure:?}"),
             }
-            Event::End { partition, .. } => drop(left.remove(&partition)),
-            Event::Failed { failure, .. } => panic!("{failure:?}"),
+            ControlFlow::Continue(())
         });
         poll.unwrap();
     }

@@ -31,8 +31,8 @@ pub struct Advance {
     pub slot: SlotNumber,
     /// Next offset to read after this batch.
     pub position: Position,
-    /// Leader epoch of the last record and the position right after that same record.
-    pub epoch: Option<(i32, Position)>,
+    /// Position right after the last record, and the leader epoch of that same record.
+    pub last: Option<(Position, Option<i32>)>,
     /// Records read, skipped ones included.
     pub records: u64,
     /// Bytes of their keys and values.
@@ -197,7 +197,7 @@ impl Batch {
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
         let advance = self.advance_of(slot, record.partition);
         advance.position = advance.position.max(next);
-        advance.epoch = record.leader_epoch.map(|epoch| (epoch, next));
+        advance.last = Some((next, record.leader_epoch));
         advance.records += 1;
         advance.bytes += bytes as u64;
         advance
@@ -212,7 +212,7 @@ impl Batch {
                 partition,
                 slot,
                 position: Position::ZERO,
-                epoch: None,
+                last: None,
                 records: 0,
                 bytes: 0,
                 null_keys: 0,

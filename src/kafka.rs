@@ -4,6 +4,7 @@ mod client;
 mod cluster;
 pub mod demo_topic;
 mod error;
+mod fetcher;
 mod ffi;
 pub mod mock;
 mod properties;

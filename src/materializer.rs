@@ -8,7 +8,6 @@
 mod coordinator;
 mod log_ends;
 mod mirror;
-mod on_demand;
 mod reader;
 mod writer;
 
@@ -18,12 +17,11 @@ use std::sync::atomic::AtomicBool;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use self::coordinator::ReaderPort;
-use self::on_demand::OnDemand;
 use self::reader::Reader;
 use crate::batch::Batch;
 use crate::config::sections::Config;
 use crate::kafka::{Cluster, KafkaSource};
-use crate::source::{Fatal, Source};
+use crate::source::Source;
 use crate::store::Writer;
 use crate::supervisor::Supervisor;
 use crate::view::View;
@@ -38,7 +36,7 @@ const QUEUE: usize = 1024;
 /// Starts the threads of one view.
 ///
 /// # Errors
-/// When librdkafka refuses the configuration or the operating system another thread.
+/// When the operating system refuses another thread.
 pub fn start(
     view: &Arc<View>,
     store: Writer,
@@ -58,15 +56,11 @@ pub fn start(
     }
     let following = Arc::new(AtomicBool::new(false));
     let batches = Batches { filled: filled_in, empty };
-    let live = KafkaSource::new(&config.kafka, &view.config().topic, name.as_str())?;
+    let source = |role: &str| KafkaSource::new(&config.kafka, &view.config().topic, role, cluster);
+    let live = source(name.as_str());
     let live = start_reader(live, "reader", &batches, Arc::clone(&following), view, config, supervisor)?;
-    let make = {
-        let (kafka, topic, role) =
-            (config.kafka.clone(), view.config().topic.clone(), format!("{name}-builder"));
-        move || KafkaSource::new(&kafka, &topic, &role).map_err(|error| Fatal(error.to_string()))
-    };
-    let building = Arc::new(AtomicBool::new(false));
-    let builder = start_reader(OnDemand::new(make), "builder", &batches, building, view, config, supervisor)?;
+    let (builder, building) = (source(&format!("{name}-builder")), Arc::new(AtomicBool::new(false)));
+    let builder = start_reader(builder, "builder", &batches, building, view, config, supervisor)?;
     drop(batches);
     let ports = writer::Ports { filled, emptied, work };
     let writer = writer::WriteLoop::new(store, Arc::clone(view.progress()), ports, arena, supervisor.stop());

@@ -50,6 +50,10 @@ pub struct Stored<'a> {
     pub current_at: Option<Millis>,
     /// Why the slot is being filled; none of a slot that serves.
     pub filling: Option<BuildReason>,
+    /// End offset the slot has to reach before it may serve; none of a slot that serves.
+    pub target: Option<Position>,
+    /// A reader found that the log was overwritten below the position.
+    pub rewritten: bool,
     /// A build that was decided and has not begun.
     pub requested: Option<BuildReason>,
 }
@@ -120,7 +124,9 @@ pub fn decide(stored: Option<Stored<'_>>, facts: &Facts<'_>) -> Decision {
     if stored.position < facts.log_start {
         return Decision::Build(BuildReason::Truncated);
     }
-    if stored.position > facts.end_offset {
+    // In one log the end offset only grows, so a target beyond it was taken from another.
+    let beyond = stored.target.into_iter().fold(stored.position, Position::max) > facts.end_offset;
+    if beyond || stored.rewritten {
         return Decision::Build(BuildReason::LogRewritten);
     }
     if stored.missed_tombstones(facts) {

@@ -1,9 +1,23 @@
 //! Where records come from: Kafka, or a script in tests.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::position::{Partition, Position};
 use crate::record::Record;
+use crate::topic_id::TopicId;
+
+/// Where to begin with a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Incarnation of the topic: nothing of another one is ever delivered.
+    pub topic_id: TopicId,
+    /// Next offset to read.
+    pub position: Position,
+    /// Leader epoch of the last record before that, and the position right after that record: what tells
+    /// whether the log was overwritten meanwhile.
+    pub epoch: Option<(i32, Position)>,
+}
 
 /// What a source reports, in the order it happened within a partition.
 #[derive(Debug)]
@@ -29,9 +43,11 @@ pub enum Event<'a> {
 /// Why a partition cannot be read on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The position is below the log start or beyond the end, or the log was truncated.
+    /// The position is below the log start or beyond the end.
     OutOfRange(String),
-    /// The cluster has no such topic or partition any more.
+    /// The log was cut off below what was read, and written anew from there.
+    Rewritten(String),
+    /// The cluster has no such topic or partition any more; perhaps another one of the same name.
     Gone,
     /// The right to read the topic is missing.
     Unauthorized(String),
@@ -46,11 +62,11 @@ pub struct Fatal(pub String);
 
 /// An ordered stream of records per assigned partition.
 pub trait Source: Send {
-    /// Starts to read `partition` at `position`; a partition that is being read starts over there.
+    /// Starts to read `partition`; a partition that is being read starts over there.
     ///
     /// # Errors
     /// [`Fatal`] when the source is of no use any more.
-    fn assign(&mut self, partition: Partition, position: Position) -> Result<(), Fatal>;
+    fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal>;
 
     /// Stops to read `partition`: no event of it is delivered any more.
     ///
@@ -59,9 +75,13 @@ pub trait Source: Send {
     fn unassign(&mut self, partition: Partition) -> Result<(), Fatal>;
 
     /// Hands what has arrived to `sink`, waiting at most `wait` for the first event; at most a few hundred
-    /// events a call, so that the caller can look around.
+    /// events a call, so that the caller can look around. After a break the rest is kept for the next call.
     ///
     /// # Errors
     /// [`Fatal`] when the source is of no use any more.
-    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Fatal>;
+    fn poll(
+        &mut self,
+        wait: Duration,
+        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Fatal>;
 }

@@ -83,7 +83,7 @@ fn an_end_beyond_the_last_record_moves_the_position_and_leaves_the_epoch_with_it
     batch.reach(SLOT, 0, Position::new(12));
     batch.reach(SLOT, 0, Position::new(11));
     assert_eq!(batch.advances()[0].position, Position::new(12));
-    assert_eq!(batch.advances()[0].epoch, Some((4, Position::new(10))));
+    assert_eq!(batch.advances()[0].last, Some((Position::new(10), Some(4))));
 }
 
 #[test]

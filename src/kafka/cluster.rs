@@ -76,6 +76,9 @@ pub struct TopicSettings {
 /// A commit on its way.
 pub struct Commit(ffi::Pending);
 
+/// A question for the id of a topic on its way.
+pub(super) struct TopicIdQuestion(ffi::Pending);
+
 /// One position to commit, with its metadata.
 pub type CommitRow = (Partition, Position, String);
 
@@ -198,8 +201,8 @@ impl Cluster {
         }
         if self.describes.load(Ordering::Relaxed) {
             match self.client.describe(topic, self.patience()) {
-                Ok((id, count)) if count > 0 => {
-                    return Ok(((id != [0; 16]).then(|| TopicId::new(id)), count));
+                Ok(described) if described.partitions > 0 => {
+                    return Ok((topic_id(&described), described.partitions));
                 }
                 Ok(_) => return Err(Error::TopicMissing(topic.to_owned())),
                 Err((Code::UnsupportedFeature | Code::UnsupportedVersion, reason)) => {
@@ -216,6 +219,21 @@ impl Cluster {
             0 => Err(Error::TopicMissing(topic.to_owned())),
             count => Ok((None, count)),
         }
+    }
+
+    /// Starts to ask a broker for the id of the topic; none where no ids are told.
+    pub(super) fn ask_topic_id(
+        &self,
+        topic: &str,
+        broker: Option<i32>,
+    ) -> Result<Option<TopicIdQuestion>, Error> {
+        if !self.describes.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let asked = self.client.ask_description(topic, broker, self.timeout);
+        asked
+            .map(|asked| Some(TopicIdQuestion(asked)))
+            .map_err(|(code, reason)| Error::of(code, reason, topic))
     }
 
     /// Returns how the topic is cleaned and how long it keeps tombstones; none without the right to know.
@@ -272,11 +290,24 @@ impl Cluster {
     }
 }
 
+fn topic_id(described: &ffi::Description) -> Option<TopicId> {
+    (described.id != [0; 16]).then(|| TopicId::new(described.id))
+}
+
+impl TopicIdQuestion {
+    /// Returns the answer once it is there, waiting at most `wait`; no id from a broker that tells none.
+    pub(super) fn poll(&self, topic: &str, wait: Duration) -> Option<Result<Option<TopicId>, Error>> {
+        let answer = self.0.description(wait)?;
+        let error = |(code, reason)| Error::of(code, reason, topic);
+        Some(answer.map(|described| topic_id(&described)).map_err(error))
+    }
+}
+
 impl Commit {
     /// Returns the outcome once it is known, waiting at most `wait`.
     #[must_use]
     pub fn poll(&self, wait: Duration) -> Option<Result<(), Error>> {
-        let outcome = self.0.poll(wait)?;
+        let outcome = self.0.outcome(wait)?;
         Some(outcome.map_err(|(code, reason)| Error::of(code, reason, "")))
     }
 }

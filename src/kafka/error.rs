@@ -2,6 +2,7 @@
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::ffi;
 use crate::progress::TroubleCode;
 use crate::source::Failure;
 
@@ -63,7 +64,10 @@ impl Error {
 
 pub(super) fn failure(code: Code, reason: String) -> Failure {
     match code {
-        Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation => Failure::OutOfRange(reason),
+        Code::LogTruncation => Failure::Rewritten(reason),
+        // A truncation it found is one more cause for which the client has nowhere to go on, told in the text alone.
+        Code::AutoOffsetReset if reason.contains(&ffi::truncation_text()) => Failure::Rewritten(reason),
+        Code::AutoOffsetReset | Code::OffsetOutOfRange => Failure::OutOfRange(reason),
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Failure::Gone,
         Code::TopicAuthorizationFailed => Failure::Unauthorized(reason),
         _ => Failure::Other(reason),

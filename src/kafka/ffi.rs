@@ -9,19 +9,23 @@ mod admin;
 mod consumer;
 mod describe;
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use parking_lot::Mutex;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
 
-pub(super) use admin::{EndKind, Pending};
+pub(super) use admin::{Description, EndKind, Pending, truncation_text};
 pub(super) use consumer::Message;
 
 /// Room for the reason librdkafka gives.
 const REASON_BYTES: usize = 512;
+/// Name of the interceptor that notices metadata.
+const METADATA: &CStr = c"metadata";
 
 /// Receives what a client reports outside of any call; called from librdkafka's threads.
 pub(super) trait Report: Send + Sync {
@@ -38,7 +42,11 @@ pub(super) struct Client {
 }
 
 /// Behind one thin pointer, as librdkafka's opaque asks for.
-struct Reporter(Box<dyn Report>);
+struct Reporter {
+    report: Box<dyn Report>,
+    /// Brokers that answered a question for metadata since this was asked last; -1 stands for any.
+    metadata: Mutex<BTreeSet<i32>>,
+}
 
 // SAFETY: librdkafka's handles and queues may be used from any thread.
 unsafe impl Send for Client {}
@@ -54,12 +62,19 @@ impl Client {
         properties: impl IntoIterator<Item = (&'p str, &'p str)>,
         report: Box<dyn Report>,
     ) -> Result<Self, String> {
-        let report = Arc::new(Reporter(report));
+        let report = Arc::new(Reporter { report, metadata: Mutex::default() });
         let conf = Conf::new(properties)?;
+        let opaque = Arc::as_ptr(&report).cast_mut().cast();
         // SAFETY: the configuration is valid; the reporter outlives the handle, see Drop; on success the
         // handle owns the configuration.
         unsafe {
-            sys::rd_kafka_conf_set_opaque(conf.0.as_ptr(), Arc::as_ptr(&report).cast_mut().cast());
+            sys::rd_kafka_conf_set_opaque(conf.0.as_ptr(), opaque);
+            sys::rd_kafka_conf_interceptor_add_on_new(
+                conf.0.as_ptr(),
+                METADATA.as_ptr(),
+                Some(on_new),
+                opaque,
+            );
             sys::rd_kafka_conf_set_log_cb(conf.0.as_ptr(), Some(on_log));
             sys::rd_kafka_conf_set_error_cb(conf.0.as_ptr(), Some(on_error));
             let mut reason = [0; REASON_BYTES];
@@ -80,6 +95,14 @@ impl Client {
     /// The reason librdkafka gives, which names the property.
     pub(super) fn check<'p>(properties: impl IntoIterator<Item = (&'p str, &'p str)>) -> Result<(), String> {
         Conf::new(properties).map(drop)
+    }
+
+    /// Returns the brokers whose metadata the client may have taken in since the last call.
+    ///
+    /// Order matters: a broker is noted before the client looks into its answer, so whatever is fetched by what
+    /// the answer says is taken after it was noted.
+    pub(super) fn take_metadata_brokers(&self) -> BTreeSet<i32> {
+        std::mem::take(&mut self.report.metadata.lock())
     }
 
     fn rk(&self) -> *mut sys::rd_kafka_t {
@@ -216,7 +239,7 @@ unsafe extern "C" fn on_log(
     unsafe {
         let reporter = sys::rd_kafka_opaque(rk).cast::<Reporter>();
         if let Some(reporter) = reporter.as_ref() {
-            reporter.0.log(level, &text(facility), &text(line));
+            reporter.report.log(level, &text(facility), &text(line));
         }
     }
 }
@@ -231,9 +254,44 @@ unsafe extern "C" fn on_error(
     // SAFETY: as in `on_log`.
     unsafe {
         if let Some(reporter) = opaque.cast::<Reporter>().as_ref() {
-            reporter.0.error(code.into(), &text(reason));
+            reporter.report.error(code.into(), &text(reason));
         }
     }
+}
+
+unsafe extern "C" fn on_new(
+    rk: *mut sys::rd_kafka_t,
+    _: *const sys::rd_kafka_conf_t,
+    opaque: *mut c_void,
+    _: *mut c_char,
+    _: usize,
+) -> RDKafkaRespErr {
+    // SAFETY: the handle is valid; the opaque is the reporter, which outlives it.
+    unsafe {
+        sys::rd_kafka_interceptor_add_on_response_received(rk, METADATA.as_ptr(), Some(on_response), opaque)
+    }
+}
+
+unsafe extern "C" fn on_response(
+    _: *mut sys::rd_kafka_t,
+    _: c_int,
+    _: *const c_char,
+    broker: i32,
+    question: i16,
+    _: i16,
+    _: i32,
+    _: usize,
+    _: i64,
+    _: RDKafkaRespErr,
+    opaque: *mut c_void,
+) -> RDKafkaRespErr {
+    if question == RDKafkaApiKey::Metadata as i16 {
+        // SAFETY: as in `on_log`.
+        if let Some(reporter) = unsafe { opaque.cast::<Reporter>().as_ref() } {
+            reporter.metadata.lock().insert(broker);
+        }
+    }
+    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
 
 /// Takes the text of an error object and destroys it; none when there is no error.

@@ -1,80 +1,97 @@
 //! Records of one topic, fetched by a client of its own.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use rdkafka::types::RDKafkaErrorCode as Code;
-
-use super::error::{self, Error};
-use super::{client, ffi};
+use super::cluster::Cluster;
+use super::fetcher::{Fetcher, Standing};
 use crate::config::sections::KafkaConfig;
-use crate::position::{Offset, Partition, Position};
-use crate::record::Record;
-use crate::source::{Event, Fatal, Source};
+use crate::position::Partition;
+use crate::source::{Event, Failure, Fatal, Source, Start};
+
+/// How long a client is kept that fetches nothing: a hand-over takes a partition away and gives it back.
+const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// The partitions of one topic, assigned one by one at given positions.
+///
+/// It has a client only while it reads, and a while after: rebuilds are rare, a client costs memory.
 pub struct KafkaSource {
-    client: ffi::Client,
+    config: KafkaConfig,
     topic: String,
-    assigned: BTreeSet<Partition>,
+    role: String,
+    cluster: Arc<Cluster>,
+    fetcher: Option<Fetcher>,
+    /// When something was fetched last.
+    busy_at: Instant,
+    /// Partitions that cannot be read on and of which that is still to be said.
+    failed: Vec<(Partition, Failure)>,
 }
 
 impl KafkaSource {
-    /// Makes a client for `topic`; it connects in the background and waits for brokers as long as it takes.
-    ///
-    /// # Errors
-    /// [`Error::Property`] when librdkafka refuses the configuration.
-    pub fn new(config: &KafkaConfig, topic: &str, role: &str) -> Result<Self, Error> {
-        let (client, _) = client::new(config, role)?;
-        Ok(Self { client, topic: topic.to_owned(), assigned: BTreeSet::new() })
+    /// Makes a source for `topic`; `cluster` is asked which incarnation of it the records belong to.
+    #[must_use]
+    pub fn new(config: &KafkaConfig, topic: &str, role: &str, cluster: &Arc<Cluster>) -> Self {
+        Self {
+            config: config.clone(),
+            topic: topic.to_owned(),
+            role: role.to_owned(),
+            cluster: Arc::clone(cluster),
+            fetcher: None,
+            busy_at: Instant::now(),
+            failed: Vec::new(),
+        }
+    }
+
+    fn give_up(&mut self, failure: &Failure) {
+        let partitions = self.fetcher.take().into_iter().flat_map(Fetcher::into_assigned);
+        self.failed.extend(partitions.map(|partition| (partition, failure.clone())));
     }
 }
 
 impl Source for KafkaSource {
-    fn assign(&mut self, partition: Partition, position: Position) -> Result<(), Fatal> {
-        self.unassign(partition)?;
-        self.client.assign(&self.topic, partition, position.get(), None).map_err(Fatal)?;
-        self.assigned.insert(partition);
-        Ok(())
+    fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal> {
+        if self.fetcher.as_ref().is_some_and(|fetcher| fetcher.topic_id() != start.topic_id) {
+            self.give_up(&Failure::Gone);
+        }
+        self.failed.retain(|(failed, _)| *failed != partition);
+        let fetcher = match &mut self.fetcher {
+            Some(fetcher) => fetcher,
+            None => {
+                let made = Fetcher::new(&self.config, &self.topic, &self.role, start.topic_id, &self.cluster);
+                self.fetcher.insert(made.map_err(|error| Fatal(error.to_string()))?)
+            }
+        };
+        fetcher.assign(partition, start)
     }
 
     fn unassign(&mut self, partition: Partition) -> Result<(), Fatal> {
-        if self.assigned.remove(&partition) {
-            self.client.unassign(&self.topic, partition).map_err(Fatal)?;
+        self.failed.retain(|(failed, _)| *failed != partition);
+        self.fetcher.as_mut().map_or(Ok(()), |fetcher| fetcher.unassign(partition))
+    }
+
+    fn poll(
+        &mut self,
+        wait: Duration,
+        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Fatal> {
+        for (partition, failure) in std::mem::take(&mut self.failed) {
+            let _ = sink(Event::Failed { partition, failure });
+        }
+        if self.fetcher.as_ref().is_some_and(|fetcher| !fetcher.is_idle()) {
+            self.busy_at = Instant::now();
+        } else if self.busy_at.elapsed() >= IDLE_MAX {
+            self.fetcher = None;
+        }
+        let Some(fetcher) = &mut self.fetcher else {
+            std::thread::sleep(wait);
+            return Ok(());
+        };
+        match fetcher.poll(wait, sink)? {
+            Standing::Same | Standing::Open => {}
+            Standing::Gone => self.give_up(&Failure::Gone),
+            Standing::Unauthorized(reason) => self.give_up(&Failure::Unauthorized(reason)),
         }
         Ok(())
     }
-
-    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Fatal> {
-        let mut fatal = None;
-        let assigned = &self.assigned;
-        self.client.take(wait, |message| match message.error() {
-            Some(Code::Fatal) => fatal = Some(Fatal(message.reason())),
-            _ if !message.has_partition() || !assigned.contains(&message.partition()) => {}
-            None => deliver(&message, sink),
-            Some(Code::PartitionEOF) => {
-                let position = Position::new(message.offset());
-                sink(Event::End { partition: message.partition(), position });
-            }
-            Some(code) => {
-                let failure = error::failure(code, message.reason());
-                sink(Event::Failed { partition: message.partition(), failure });
-            }
-        });
-        fatal.map_or(Ok(()), Err)
-    }
-}
-
-fn deliver(message: &ffi::Message<'_>, sink: &mut dyn FnMut(Event<'_>)) {
-    let mut headers = Vec::new();
-    message.headers(&mut headers);
-    sink(Event::Record(Record {
-        partition: message.partition(),
-        offset: Offset::new(message.offset()),
-        leader_epoch: message.leader_epoch(),
-        timestamp: message.timestamp(),
-        key: message.key(),
-        value: message.value(),
-        headers: &headers,
-    }));
 }

@@ -33,6 +33,8 @@ use crate::view::View;
 
 /// How often positions are compared with the ends that were observed.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How soon the cluster is asked again after a reader failed: the reason may be that the topic changed.
+const HURRY: Duration = Duration::from_millis(100);
 
 /// The coordinator's ends of the channels to one reader.
 pub(super) struct ReaderPort {
@@ -87,10 +89,15 @@ pub(super) struct Coordinator {
     builder: BTreeMap<Partition, Reading>,
     /// Slots that were found fit to be read on since the process started.
     followed: BTreeSet<SlotNumber>,
+    /// Slots a reader found to hold records that the log no longer holds.
+    rewritten: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Millis, Position)>,
     /// Where a slot stood when it last moved, and when that was.
     moved: BTreeMap<SlotNumber, (Position, Instant)>,
+    /// When the cluster was asked last, and how long after that it is asked again.
+    observed: Instant,
+    observe_after: Duration,
     settings: TopicSettings,
     settings_at: Option<Instant>,
     /// A hand-over that did not come about is tried again after this.
@@ -129,8 +136,11 @@ impl Coordinator {
             live: BTreeMap::new(),
             builder: BTreeMap::new(),
             followed: BTreeSet::new(),
+            rewritten: BTreeSet::new(),
             ahead: BTreeMap::new(),
             moved: BTreeMap::new(),
+            observed: Instant::now(),
+            observe_after: Duration::ZERO,
             settings: TopicSettings::default(),
             settings_at: None,
             hand_over_after: Instant::now(),
@@ -155,8 +165,12 @@ impl Coordinator {
     fn rounds(&mut self) -> anyhow::Result<()> {
         while !self.stop.is_cancelled() {
             self.observe()?;
-            let next = Instant::now() + self.rhythm.poll;
-            while Instant::now() < next && !self.stop.is_cancelled() && self.glance()? {}
+            self.observed = Instant::now();
+            self.observe_after = self.rhythm.poll;
+            while self.observed.elapsed() < self.observe_after
+                && !self.stop.is_cancelled()
+                && self.glance()?
+            {}
         }
         Ok(())
     }

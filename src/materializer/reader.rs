@@ -1,6 +1,7 @@
 //! The reader thread: polls the source into batches.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,23 +14,23 @@ use crate::batch::Batch;
 use crate::config::sections::BatchConfig;
 use crate::entry::SlotNumber;
 use crate::interpretation::latest_value;
-use crate::position::{Partition, Position};
+use crate::position::Partition;
 use crate::record::Record;
-use crate::source::{Event, Failure, Source};
+use crate::source::{Event, Failure, Source, Start};
 
 /// How long a poll waits when nothing is gathered: bounds how late a command is seen.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// What the coordinator asks of the reader.
 pub(super) enum Command {
-    /// Read a partition from a position into a slot, whatever was read of it before.
+    /// Read a partition into a slot, whatever was read of it before.
     Follow {
         /// Partition to read.
         partition: Partition,
         /// Slot its changes belong to.
         slot: SlotNumber,
-        /// Next offset to read.
-        position: Position,
+        /// Where to begin.
+        start: Start,
     },
     /// Read a partition no more; answers when all that was read of it has been handed over.
     Leave(Partition, Sender<()>),
@@ -96,9 +97,9 @@ impl<S: Source> Reader<S> {
     /// Invariant: called with nothing gathered, so that no batch mixes what was read before and after.
     fn obey(&mut self, command: Command) -> anyhow::Result<()> {
         match command {
-            Command::Follow { partition, slot, position } => {
+            Command::Follow { partition, slot, start } => {
                 self.slots.insert(partition, slot);
-                self.source.assign(partition, position).context("the Kafka client failed")
+                self.source.assign(partition, start).context("the Kafka client failed")
             }
             Command::Leave(partition, answer) => {
                 self.slots.remove(&partition);
@@ -111,29 +112,32 @@ impl<S: Source> Reader<S> {
 
     fn poll(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let wait = if batch.is_empty() { IDLE } else { self.age_max().saturating_sub(batch.age()) };
-        let (slots, failures) = (&self.slots, &self.ports.failures);
+        let (slots, failures, limits) = (&mut self.slots, &self.ports.failures, &self.limits);
         let mut failed = Vec::new();
-        let polled = self.source.poll(wait, &mut |event| match event {
-            Event::Record(record) => gather(batch, slots, &record),
-            Event::End { partition, position } => {
-                if let Some(slot) = slots.get(&partition) {
-                    batch.reach(*slot, partition, position);
+        let polled = self.source.poll(wait, &mut |event| {
+            match event {
+                Event::Record(record) => gather(batch, slots, &record),
+                Event::End { partition, position } => {
+                    if let Some(slot) = slots.get(&partition) {
+                        batch.reach(*slot, partition, position);
+                    }
+                }
+                Event::Failed { partition, failure } => {
+                    // What is read of it from here on would come after a gap.
+                    slots.remove(&partition);
+                    failed.push((partition, failure));
                 }
             }
-            Event::Failed { partition, failure } => failed.push((partition, failure)),
+            if is_full(batch, limits) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        for (partition, failure) in failed {
-            // What is read of it from here on would come after a gap.
-            self.slots.remove(&partition);
-            failures.send((partition, failure)).context("the coordinator is gone")?;
+        for failure in failed {
+            failures.send(failure).context("the coordinator is gone")?;
         }
         polled.context("the Kafka client failed")
     }
 
     fn is_due(&self, batch: &Batch) -> bool {
-        let full =
-            batch.len() >= self.limits.records_max || batch.bytes() as u64 >= self.limits.bytes_max.as_u64();
-        full || (!batch.is_empty() && batch.age() >= self.age_max())
+        is_full(batch, &self.limits) || (!batch.is_empty() && batch.age() >= self.age_max())
     }
 
     fn age_max(&self) -> Duration {
@@ -157,6 +161,10 @@ impl<S: Source> Reader<S> {
         self.ports.filled.send(batch).ok().context("the writer is gone")?;
         self.ports.empty.recv().context("the writer is gone")
     }
+}
+
+fn is_full(batch: &Batch, limits: &BatchConfig) -> bool {
+    batch.len() >= limits.records_max || batch.bytes() as u64 >= limits.bytes_max.as_u64()
 }
 
 fn gather(batch: &mut Batch, slots: &BTreeMap<Partition, SlotNumber>, record: &Record<'_>) {

@@ -99,6 +99,15 @@ fn a_restart_goes_on_at_the_stored_position_and_reads_nothing_twice() {
 }
 
 #[test]
+fn a_poll_ends_with_a_full_batch_however_much_has_arrived() {
+    let records: Vec<_> = (0..50).map(|offset| row(offset, "a", Some(&"x".repeat(1000)))).collect();
+    let limits = Limits { records_max: 1000, bytes_max: 3000 };
+    let pipeline = restored(&ScriptedTopic::of(vec![ScriptedPartition::new(records)]), limits);
+    assert_eq!(pipeline.positions(), [Position::new(50)]);
+    assert!(pipeline.batches() >= 50 / 3, "{} batches", pipeline.batches());
+}
+
+#[test]
 fn a_partition_that_fails_is_reported_and_the_others_go_on() {
     let topic = ScriptedTopic::of(vec![
         ScriptedPartition::new(vec![row(0, "a", Some("1"))]),

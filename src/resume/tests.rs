@@ -10,6 +10,8 @@ fn stored(position: i64) -> Stored<'static> {
         position: Position::new(position),
         current_at: Some(Millis::new(1_000_000)),
         filling: None,
+        target: None,
+        rewritten: false,
         requested: None,
     }
 }
@@ -40,6 +42,18 @@ fn every_state_of_the_log_has_its_decision() {
         (stored(5), facts(5, 9), Decision::Continue),
         (stored(5), facts(6, 9), Decision::Build(BuildReason::Truncated)),
         (stored(10), facts(0, 9), Decision::Build(BuildReason::LogRewritten)),
+        (Stored { target: Some(Position::new(9)), ..stored(5) }, facts(0, 9), Decision::Continue),
+        (
+            Stored { target: Some(Position::new(10)), ..stored(5) },
+            facts(0, 9),
+            Decision::Build(BuildReason::LogRewritten),
+        ),
+        (Stored { rewritten: true, ..stored(5) }, facts(0, 9), Decision::Build(BuildReason::LogRewritten)),
+        (
+            Stored { rewritten: true, ..stored(5) },
+            Facts { topic_id: OTHER, ..facts(0, 9) },
+            Decision::Build(BuildReason::TopicRecreated),
+        ),
         (stored(5), Facts { topic_id: OTHER, ..facts(0, 3) }, Decision::Build(BuildReason::TopicRecreated)),
         (stored(5), Facts { topic_id: OTHER, ..facts(0, 9) }, Decision::Build(BuildReason::TopicRecreated)),
         (stored(5), Facts { topic_id: OTHER, cluster_id: "d", ..facts(0, 9) }, Decision::Halt),

@@ -138,8 +138,8 @@ impl Writer {
         for advance in batch.advances() {
             let Some(slot) = slot_of(advance.slot) else { continue };
             let position = slot.position().max(advance.position);
-            if let Some(epoch) = advance.epoch.filter(|(_, after)| *after > slot.position()) {
-                slot.ledger().epoch = Some(epoch);
+            if let Some((after, epoch)) = advance.last.filter(|(after, _)| *after > slot.position()) {
+                slot.ledger().epoch = epoch.map(|epoch| (epoch, after));
             }
             meta::put(&mut write, &meta::slot_key(slot.number()), &SlotRow { position, ..slot.row() })?;
             reached.push((slot, position));

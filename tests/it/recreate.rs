@@ -57,6 +57,54 @@ fn a_topic_recreated_with_more_records_replaces_the_old_one() {
     recreated("recreated-more", 3000, false);
 }
 
+/// FAULTS row 19 (b): also while nobody asks the cluster, no record of the new topic joins those of the old one.
+#[test]
+fn a_recreated_topic_is_never_mixed_into_the_answers_of_the_old_one() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("recreated-unnoticed").create();
+    write(&topic, "old-", 300);
+    let app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "5s").start().restored();
+    let (old, old_tag) = (topic_id(&app), tag_of_topic(&app, "old-1").expect("an entry"));
+
+    topic.recreate();
+    write(&topic, "new-", 3000);
+    app.wait_for_status("v", "another topic id", |status| {
+        let mixed = tag_of_topic(&app, "new-2999").is_some_and(|tag| tag == old_tag);
+        assert!(!mixed, "a record of the new topic is served as one of the old");
+        status["topic_id"] != old
+    });
+    assert_follows(&app, &topic, &old);
+}
+
+/// Returns the part of an entry's ETag that stands for its topic.
+fn tag_of_topic(app: &TestApp<'_>, key: &str) -> Option<String> {
+    let answer = app.get("v", key);
+    answer.header("etag").map(|tag| tag.split('.').next().unwrap_or_default().to_owned())
+}
+
+/// FAULTS row 19: the new topic counts its leader epochs from zero, and a client that waits for a later one waits
+/// for ever.
+#[test]
+fn a_topic_recreated_after_many_changes_of_its_leader_is_followed_on() {
+    let kafka = TestKafka::start();
+    let topic = kafka.topic("recreated-epochs").create();
+    write(&topic, "old-", 30);
+    for _ in 0..3 {
+        kafka.stop();
+        kafka.start_again();
+    }
+    let app = start(&topic, &kafka);
+    let old = topic_id(&app);
+    topic.recreate();
+    write(&topic, "new-", 300);
+    assert_follows(&app, &topic, &old);
+    // What is written after the new state took over is for the reader that follows.
+    app.wait_for_event("v", "restored");
+    let last = topic.put("last", "1");
+    app.wait_until_applied("v", &last);
+    app.assert_view_equals("v", &topic.fold());
+}
+
 /// FAULTS row 19 (a).
 #[test]
 fn a_topic_recreated_with_fewer_records_while_stopped_replaces_the_old_one() {

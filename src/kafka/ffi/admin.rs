@@ -1,5 +1,6 @@
 //! Questions to the cluster, and commits.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
@@ -22,9 +23,17 @@ pub(in crate::kafka) enum EndKind {
     CommittedEnd,
 }
 
-/// A commit on its way.
+/// A question or a commit on its way.
 pub(in crate::kafka) struct Pending {
     queue: Queue,
+}
+
+/// What a broker says of a topic.
+pub(in crate::kafka) struct Description {
+    /// The topic's id as 16 bytes, all zero from a broker that knows none.
+    pub(in crate::kafka) id: [u8; 16],
+    /// How many partitions it has.
+    pub(in crate::kafka) partitions: usize,
 }
 
 pub(super) struct Options(NonNull<sys::rd_kafka_AdminOptions_t>);
@@ -38,7 +47,7 @@ impl Options {
 impl Client {
     /// Serves logs and errors that wait for a poll.
     pub(in crate::kafka) fn serve(&self) {
-        self.take(Duration::ZERO, |_| {});
+        self.take(Duration::ZERO, &mut VecDeque::new());
     }
 
     /// Returns the id of the cluster; none when no broker answers in time.
@@ -82,36 +91,34 @@ impl Client {
         }
     }
 
-    /// Returns the id of a topic as 16 bytes, all zero from a broker that knows none, and its partition count.
-    pub(in crate::kafka) fn describe(&self, topic: &str, wait: Duration) -> Result<([u8; 16], usize)> {
+    /// Starts to ask for the description of a topic: any broker, or the named one.
+    pub(in crate::kafka) fn ask_description(
+        &self,
+        topic: &str,
+        broker: Option<i32>,
+        wait: Duration,
+    ) -> Result<Pending> {
         let name = c_string(topic).map_err(invalid)?;
         let (queue, options) = self.ask(RDKafkaAdminOp::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS, wait)?;
-        // SAFETY: all pointers are valid for the call; the answer is read while its event lives.
+        // SAFETY: all pointers are valid for the calls; librdkafka copies options and names.
         unsafe {
+            if let Some(broker) = broker {
+                let mut reason = [0; REASON_BYTES];
+                let (options, at) = (options.0.as_ptr(), reason.as_mut_ptr());
+                checked(sys::rd_kafka_AdminOptions_set_broker(options, broker, at, REASON_BYTES), ())?;
+            }
             let mut names = [name.as_ptr()];
             let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
             sys::rd_kafka_DescribeTopics(self.rk(), topics, options.0.as_ptr(), queue.0.as_ptr());
             sys::rd_kafka_TopicCollection_destroy(topics);
-            let event = answer(&queue, wait)?;
-            let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
-            let mut count = 0;
-            let rows = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-            if rows.is_null() || count == 0 {
-                return Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART));
-            }
-            let row = *rows;
-            let error = sys::rd_kafka_TopicDescription_error(row);
-            let code = sys::rd_kafka_error_code(error);
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err((code.into(), text(sys::rd_kafka_error_string(error))));
-            }
-            let id = sys::rd_kafka_TopicDescription_topic_id(row);
-            let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
-            let low = sys::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
-            let mut partitions = 0;
-            sys::rd_kafka_TopicDescription_partitions(row, &raw mut partitions);
-            Ok(((u128::from(high) << 64 | u128::from(low)).to_be_bytes(), partitions))
         }
+        Ok(Pending { queue })
+    }
+
+    /// Returns the description of a topic.
+    pub(in crate::kafka) fn describe(&self, topic: &str, wait: Duration) -> Result<Description> {
+        let pending = self.ask_description(topic, None, wait)?;
+        description(&answer(&pending.queue, wait)?)
     }
 
     /// Returns one end of the log of each partition: `(partition, offset or error)`.
@@ -185,9 +192,14 @@ impl Client {
 }
 
 impl Pending {
-    /// Returns the outcome once it is known, waiting at most `wait`.
-    pub(in crate::kafka) fn poll(&self, wait: Duration) -> Option<Result<()>> {
+    /// Returns the outcome of a commit once it is known, waiting at most `wait`.
+    pub(in crate::kafka) fn outcome(&self, wait: Duration) -> Option<Result<()>> {
         self.queue.poll(wait).map(|event| event.result())
+    }
+
+    /// Returns the description that was asked for once it is there, waiting at most `wait`.
+    pub(in crate::kafka) fn description(&self, wait: Duration) -> Option<Result<Description>> {
+        self.queue.poll(wait).map(|event| event.result().and_then(|()| description(&event)))
     }
 }
 
@@ -195,6 +207,30 @@ impl Drop for Options {
     fn drop(&mut self) {
         // SAFETY: the last use.
         unsafe { sys::rd_kafka_AdminOptions_destroy(self.0.as_ptr()) }
+    }
+}
+
+fn description(event: &Event) -> Result<Description> {
+    // SAFETY: the answer is read while its event lives.
+    unsafe {
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+        let mut count = 0;
+        let rows = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        if rows.is_null() || count == 0 {
+            return Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART));
+        }
+        let row = *rows;
+        let error = sys::rd_kafka_TopicDescription_error(row);
+        let code = sys::rd_kafka_error_code(error);
+        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err((code.into(), text(sys::rd_kafka_error_string(error))));
+        }
+        let id = sys::rd_kafka_TopicDescription_topic_id(row);
+        let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
+        let low = sys::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
+        let mut partitions = 0;
+        sys::rd_kafka_TopicDescription_partitions(row, &raw mut partitions);
+        Ok(Description { id: (u128::from(high) << 64 | u128::from(low)).to_be_bytes(), partitions })
     }
 }
 
@@ -229,6 +265,11 @@ pub(super) fn checked<T>(code: RDKafkaRespErr, value: T) -> Result<T> {
 /// An argument that cannot be passed on.
 pub(super) fn invalid(reason: String) -> (RDKafkaErrorCode, String) {
     (RDKafkaErrorCode::InvalidArgument, reason)
+}
+
+/// Returns librdkafka's text for a log that was truncated.
+pub(in crate::kafka) fn truncation_text() -> String {
+    named(RDKafkaRespErr::RD_KAFKA_RESP_ERR__LOG_TRUNCATION).1
 }
 
 fn named(code: RDKafkaRespErr) -> (RDKafkaErrorCode, String) {

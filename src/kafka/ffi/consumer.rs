@@ -1,7 +1,8 @@
 //! Fetching: assign partitions, take messages in batches.
 
+use std::collections::VecDeque;
 use std::ffi::{CStr, c_void};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
@@ -14,10 +15,11 @@ use crate::time::Millis;
 /// Messages taken at once; more costs latency of commands, fewer costs locks.
 const TAKEN_MAX: usize = 512;
 
-/// One message while it is being visited: a record, or word of an end or an error.
-pub(in crate::kafka) struct Message<'a> {
-    raw: &'a sys::rd_kafka_message_t,
-}
+/// One message that was taken: a record, or word of an end or an error.
+pub(in crate::kafka) struct Message(NonNull<sys::rd_kafka_message_t>);
+
+// SAFETY: a message that was taken is ours alone; librdkafka lets any thread read and destroy it.
+unsafe impl Send for Message {}
 
 impl Client {
     /// Starts to fetch a partition at an offset; `epoch` is the leader epoch of the record before it.
@@ -50,22 +52,16 @@ impl Client {
         }
     }
 
-    /// Visits what has arrived, waiting at most `wait` for the first message.
-    pub(in crate::kafka) fn take(&self, wait: Duration, mut visit: impl FnMut(Message<'_>)) {
-        let mut taken: [*mut sys::rd_kafka_message_t; TAKEN_MAX] = [ptr::null_mut(); TAKEN_MAX];
+    /// Adds what has arrived to `taken`, waiting at most `wait` for the first message.
+    pub(in crate::kafka) fn take(&self, wait: Duration, taken: &mut VecDeque<Message>) {
+        let mut room: [*mut sys::rd_kafka_message_t; TAKEN_MAX] = [ptr::null_mut(); TAKEN_MAX];
         // With room for more than one the call waits until all of it is used: so one first, then the rest.
-        let mut count = self.take_into(wait, taken.split_at_mut(1).0);
+        let mut count = self.take_into(wait, room.split_at_mut(1).0);
         if count == 1 {
-            count += self.take_into(Duration::ZERO, taken.split_at_mut(1).1);
+            count += self.take_into(Duration::ZERO, room.split_at_mut(1).1);
         }
-        for message in taken.into_iter().take(count) {
-            // SAFETY: librdkafka filled the first `count` places with messages we own; each is visited
-            // before it is destroyed.
-            unsafe {
-                visit(Message { raw: &*message });
-                sys::rd_kafka_message_destroy(message);
-            }
-        }
+        // Librdkafka filled the first `count` places with messages we own.
+        taken.extend(room.into_iter().take(count).filter_map(NonNull::new).map(Message));
     }
 
     fn take_into(&self, wait: Duration, room: &mut [*mut sys::rd_kafka_message_t]) -> usize {
@@ -78,10 +74,15 @@ impl Client {
     }
 }
 
-impl<'a> Message<'a> {
+impl Message {
+    fn raw(&self) -> &sys::rd_kafka_message_t {
+        // SAFETY: valid until it is destroyed in Drop.
+        unsafe { self.0.as_ref() }
+    }
+
     /// Returns the error this message stands for; none for a record.
     pub(in crate::kafka) fn error(&self) -> Option<RDKafkaErrorCode> {
-        match self.raw.err {
+        match self.raw().err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
             code => Some(code.into()),
         }
@@ -90,40 +91,40 @@ impl<'a> Message<'a> {
     /// Returns the text of the error.
     pub(in crate::kafka) fn reason(&self) -> String {
         // SAFETY: the message is valid; for an error librdkafka puts the text into the payload.
-        unsafe { text(sys::rd_kafka_message_errstr(self.raw)) }
+        unsafe { text(sys::rd_kafka_message_errstr(self.raw())) }
     }
 
     /// Returns whether the message belongs to a partition; errors of the whole client do not.
     pub(in crate::kafka) fn has_partition(&self) -> bool {
-        !self.raw.rkt.is_null() && self.raw.partition >= 0
+        !self.raw().rkt.is_null() && self.raw().partition >= 0
     }
 
     pub(in crate::kafka) fn partition(&self) -> i32 {
-        self.raw.partition
+        self.raw().partition
     }
 
     pub(in crate::kafka) fn offset(&self) -> i64 {
-        self.raw.offset
+        self.raw().offset
     }
 
-    pub(in crate::kafka) fn key(&self) -> Option<&'a [u8]> {
-        bytes(self.raw.key, self.raw.key_len)
+    pub(in crate::kafka) fn key(&self) -> Option<&[u8]> {
+        bytes(self.raw().key, self.raw().key_len)
     }
 
-    pub(in crate::kafka) fn value(&self) -> Option<&'a [u8]> {
-        bytes(self.raw.payload, self.raw.len)
+    pub(in crate::kafka) fn value(&self) -> Option<&[u8]> {
+        bytes(self.raw().payload, self.raw().len)
     }
 
     pub(in crate::kafka) fn leader_epoch(&self) -> Option<i32> {
         // SAFETY: the message is valid.
-        let epoch = unsafe { sys::rd_kafka_message_leader_epoch(self.raw) };
+        let epoch = unsafe { sys::rd_kafka_message_leader_epoch(self.raw()) };
         (epoch >= 0).then_some(epoch)
     }
 
     pub(in crate::kafka) fn timestamp(&self) -> Timestamp {
         let mut kind = sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is valid.
-        let at = Millis::new(unsafe { sys::rd_kafka_message_timestamp(self.raw, &raw mut kind) });
+        let at = Millis::new(unsafe { sys::rd_kafka_message_timestamp(self.raw(), &raw mut kind) });
         let kind = match kind {
             sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => TimestampKind::Create,
             sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => TimestampKind::LogAppend,
@@ -133,12 +134,12 @@ impl<'a> Message<'a> {
     }
 
     /// Puts the record's headers into `out`, emptying it first.
-    pub(in crate::kafka) fn headers(&self, out: &mut Vec<(&'a [u8], Option<&'a [u8]>)>) {
+    pub(in crate::kafka) fn headers<'a>(&'a self, out: &mut Vec<(&'a [u8], Option<&'a [u8]>)>) {
         out.clear();
         let mut headers = ptr::null_mut();
         // SAFETY: the message is valid; names and values belong to it and live as long.
         unsafe {
-            let found = sys::rd_kafka_message_headers(self.raw, &raw mut headers);
+            let found = sys::rd_kafka_message_headers(self.raw(), &raw mut headers);
             if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
                 return;
             }
@@ -154,6 +155,13 @@ impl<'a> Message<'a> {
                 out.push((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), length)));
             }
         }
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        // SAFETY: the last use.
+        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
     }
 }
 

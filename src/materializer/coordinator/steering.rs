@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::{Coordinator, Reading, Role, Work};
+use super::{Coordinator, HURRY, Reading, Role, Work};
 use crate::entry::SlotNumber;
 use crate::kafka::{PartitionLog, TopicState};
 use crate::materializer::reader::Command;
 use crate::position::{Partition, Position};
 use crate::progress::TroubleCode;
 use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
-use crate::source::Failure;
+use crate::source::{Failure, Start};
 use crate::store::{BuildPlan, RowEdit, Slot, SlotTable};
 
 /// How long a partition that failed rests before it is read again.
@@ -98,46 +98,72 @@ impl Coordinator {
             followed: false,
         };
         let (serving, building) = (table.serving().get(&partition), table.building().get(&partition));
-        let mut begin = None;
+        let mut replaced = None;
         if let Some(slot) = building {
-            let build = slot.build();
-            let (current_at, filling) = (Some(build.started_at), Some(build.reason));
-            let stored = Stored { current_at, filling, ..stored(slot, before) };
-            let facts = Facts { followed: self.followed.contains(&slot.number()), ..facts };
             let role = if serving.is_some() { Role::Builder } else { Role::Live };
-            match decide(Some(stored), &facts) {
-                Decision::Continue => self.read(role, partition, slot)?,
-                Decision::Build(reason) => begin = Some(reason),
-                Decision::Halt => {}
-            }
+            let decision = self.judge(slot, false, None, before, &facts);
+            replaced = self.follow(role, slot, decision)?;
         }
         let Some(slot) = serving else {
-            return Ok(begin.or((building.is_none()).then_some(BuildReason::FirstStart)));
+            return Ok(replaced.or(building.is_none().then_some(BuildReason::FirstStart)));
         };
         let requested = table.row(partition).requested;
-        let facts = Facts { followed: self.followed.contains(&slot.number()), ..facts };
-        match decide(Some(Stored { requested, ..stored(slot, before) }), &facts) {
-            Decision::Continue => self.read(Role::Live, partition, slot)?,
-            Decision::Build(reason) => {
-                let expired = reason == BuildReason::TombstonesExpired && requested.is_none();
-                if building.is_none() && expired {
-                    // Order matters: read on, the slot looks current, and nothing would tell what it missed.
-                    self.decide_rows(vec![(partition, RowEdit::Request(reason))])?;
-                }
-                // A build of the log as it was never passes a position the log no longer reaches.
-                let outdated = reason == BuildReason::LogRewritten
-                    && building.is_some_and(|slot| slot.build().reason != BuildReason::LogRewritten);
-                if (building.is_none() || outdated) && room {
-                    begin = Some(reason);
-                }
-                match reason.leaves_log() {
-                    true => self.leave(Role::Live, partition)?,
-                    false => self.read(Role::Live, partition, slot)?,
-                }
-            }
-            Decision::Halt => self.leave(Role::Live, partition)?,
+        let decision = self.judge(slot, true, requested, before, &facts);
+        if decision == Decision::Build(BuildReason::TombstonesExpired)
+            && requested.is_none()
+            && building.is_none()
+        {
+            // Order matters: read on, the slot looks current, and nothing would tell what it missed.
+            self.decide_rows(vec![(partition, RowEdit::Request(BuildReason::TombstonesExpired))])?;
         }
-        Ok(begin)
+        let wanted = self.follow(Role::Live, slot, decision)?;
+        // A build of the log as it was never passes a position the log no longer reaches.
+        let outdated = |slot: &Arc<Slot>| {
+            wanted == Some(BuildReason::LogRewritten) && slot.build().reason != BuildReason::LogRewritten
+        };
+        Ok(replaced.or(wanted.filter(|_| room && building.is_none_or(outdated))))
+    }
+
+    /// Compares a slot with what the cluster says.
+    fn judge(
+        &self,
+        slot: &Slot,
+        serves: bool,
+        requested: Option<BuildReason>,
+        before: &BTreeMap<SlotNumber, Position>,
+        facts: &Facts<'_>,
+    ) -> Decision {
+        let (number, build) = (slot.number(), slot.build());
+        let stored = Stored {
+            cluster_id: slot.cluster_id(),
+            topic_id: slot.topic_id(),
+            position: before.get(&number).copied().unwrap_or_default(),
+            current_at: if serves { slot.caught_up_at() } else { Some(build.started_at) },
+            filling: (!serves).then_some(build.reason),
+            target: (!serves).then_some(build.high),
+            rewritten: self.rewritten.contains(&number),
+            requested,
+        };
+        decide(Some(stored), &Facts { followed: self.followed.contains(&number), ..*facts })
+    }
+
+    /// Has the slot read on if the log still holds what comes next; returns why it has to be replaced, if so.
+    fn follow(
+        &mut self,
+        role: Role,
+        slot: &Arc<Slot>,
+        decision: Decision,
+    ) -> anyhow::Result<Option<BuildReason>> {
+        let (reason, can_go_on) = match decision {
+            Decision::Continue => (None, true),
+            Decision::Build(reason) => (Some(reason), !reason.leaves_log()),
+            Decision::Halt => (None, false),
+        };
+        match can_go_on {
+            true => self.read(role, slot.partition(), slot)?,
+            false => self.leave(role, slot.partition())?,
+        }
+        Ok(reason)
     }
 
     fn rebuilding(&self, table: &SlotTable) -> usize {
@@ -182,11 +208,15 @@ impl Coordinator {
             known.start_count(number);
         }
         let position = slot.position();
-        tracing::debug!(view = %self.view.name(), partition, ?role, %position, "reading on");
+        // The log may no longer hold the record that tells the epoch.
+        let held = |(_, after): &(i32, Position)| known.log().is_some_and(|(start, _)| *after >= start);
+        let epoch = slot.epoch().filter(|(_, after)| *after <= position).filter(held);
+        let start = Start { topic_id: slot.topic_id(), position, epoch };
+        tracing::debug!(view = %self.view.name(), partition, ?role, ?start, "reading on");
         self.reading(role).insert(partition, Reading::Into(number));
         self.followed.insert(number);
         self.moved.remove(&number);
-        let command = Command::Follow { partition, slot: number, position };
+        let command = Command::Follow { partition, slot: number, start };
         self.port(role).commands.send(command).context("a reader is gone")
     }
 
@@ -218,12 +248,19 @@ impl Coordinator {
         if !self.reading(role).contains_key(&partition) {
             return;
         }
+        // The next observation sees where the log is and decides.
+        self.observe_after = self.observe_after.min(HURRY);
         let (code, reason) = match failure {
             Failure::Gone => {
                 self.reading(role).remove(&partition);
                 return;
             }
-            // The next observation sees where the log is and decides.
+            Failure::Rewritten(reason) => {
+                if let Some(Reading::Into(number)) = self.reading(role).get(&partition).copied() {
+                    self.rewritten.insert(number);
+                }
+                (TroubleCode::OutOfRange, reason)
+            }
             Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
             Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
             Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
@@ -281,16 +318,5 @@ impl Coordinator {
         let wanted = progress.partitions();
         let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
         self.following.store(all, Ordering::Relaxed);
-    }
-}
-
-fn stored<'s>(slot: &'s Slot, before: &BTreeMap<SlotNumber, Position>) -> Stored<'s> {
-    Stored {
-        cluster_id: slot.cluster_id(),
-        topic_id: slot.topic_id(),
-        position: before.get(&slot.number()).copied().unwrap_or_default(),
-        current_at: slot.caught_up_at(),
-        filling: None,
-        requested: None,
     }
 }

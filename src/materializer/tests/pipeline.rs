@@ -19,10 +19,12 @@ use crate::materializer::writer::{self, Work, WriteLoop};
 use crate::position::{Partition, Position};
 use crate::progress::Progress;
 use crate::resume::BuildReason;
+use crate::source::Start;
 use crate::store::{BuildPlan, Opened, Resources, Store};
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
+const TOPIC_ID: TopicId = TopicId::new([1; 16]);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy)]
@@ -101,7 +103,8 @@ impl Pipeline {
                 None => self.build(partition, start, end),
             };
             let running = self.running.as_ref().unwrap();
-            running.commands.send(Command::Follow { partition, slot, position }).unwrap();
+            let start = Start { topic_id: TOPIC_ID, position, epoch: None };
+            running.commands.send(Command::Follow { partition, slot, start }).unwrap();
         }
     }
 
@@ -115,7 +118,7 @@ impl Pipeline {
             partition,
             partitions: u32::try_from(self.topic.ends().len()).unwrap(),
             cluster_id: "cluster".to_owned(),
-            topic_id: TopicId::new([1; 16]),
+            topic_id: TOPIC_ID,
             low,
             high,
             observed_at: Millis::now(),
@@ -192,6 +195,16 @@ impl Pipeline {
         let (answer, promoted) = bounded(1);
         self.running.as_ref().unwrap().work.send(Work::Promote(0, answer)).unwrap();
         assert!(promoted.recv_timeout(DEADLINE).unwrap());
+    }
+
+    /// Writes it took so far, by the metric an operator sees.
+    pub(super) fn batches(&self) -> u64 {
+        let mut text = String::new();
+        let mut registry = prometheus_client::registry::Registry::default();
+        registry.register("batch", "batch", self.progress.metrics().batch_seconds.clone());
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let count = text.lines().find_map(|line| line.strip_prefix("batch_count ")).unwrap();
+        count.parse().unwrap()
     }
 
     pub(super) fn null_keys(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! A topic in memory, with holes, late starts, control-record tails and failures where a test wants them.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::position::{Offset, Partition, Position};
 use crate::record::{Record, Timestamp, TimestampKind};
-use crate::source::{Event, Failure, Fatal, Source};
+use crate::source::{Event, Failure, Fatal, Source, Start};
 use crate::time::Millis;
 
 /// An odd factor that takes neighbours to opposite ends of the numbers.
@@ -93,8 +94,8 @@ impl ScriptedTopic {
 }
 
 impl Source for ScriptedSource {
-    fn assign(&mut self, partition: Partition, position: Position) -> Result<(), Fatal> {
-        self.positions.insert(partition, position.get());
+    fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal> {
+        self.positions.insert(partition, start.position.get());
         self.ended.remove(&partition);
         Ok(())
     }
@@ -104,8 +105,13 @@ impl Source for ScriptedSource {
         Ok(())
     }
 
-    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Fatal> {
-        let (state, appended) = &*self.topic.0;
+    fn poll(
+        &mut self,
+        wait: Duration,
+        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Fatal> {
+        let topic = Arc::clone(&self.topic.0);
+        let (state, appended) = &*topic;
         let mut state = state.lock();
         let news = |state: &State, positions: &BTreeMap<Partition, i64>, ended: &BTreeMap<Partition, i64>| {
             positions.keys().any(|partition| {
@@ -115,29 +121,39 @@ impl Source for ScriptedSource {
         if !news(&state, &self.positions, &self.ended) {
             appended.wait_for(&mut state, wait);
         }
-        let mut failed = Vec::new();
-        let mut delivered = 0;
-        for (partition, position) in &mut self.positions {
-            if let Some(failure) = state.failures.get(partition) {
-                failed.push(*partition);
-                sink(Event::Failed { partition: *partition, failure: failure.clone() });
-                continue;
-            }
-            let log = &state.partitions[partition.unsigned_abs() as usize];
-            for row in log.records.iter().filter(|row| row.offset >= *position) {
-                delivered += 1;
-                sink(Event::Record(record(*partition, row)));
-            }
-            if self.ended.insert(*partition, log.end) != Some(log.end) {
-                *position = log.end;
-                sink(Event::End { partition: *partition, position: Position::new(log.end) });
+        for partition in self.positions.keys().copied().collect::<Vec<_>>() {
+            if self.poll_partition(partition, &mut state, sink).is_break() {
+                break;
             }
         }
-        for partition in failed {
-            self.positions.remove(&partition);
-        }
-        state.delivered += delivered;
         Ok(())
+    }
+}
+
+impl ScriptedSource {
+    fn poll_partition(
+        &mut self,
+        partition: Partition,
+        state: &mut State,
+        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if let Some(failure) = state.failures.get(&partition) {
+            self.positions.remove(&partition);
+            return sink(Event::Failed { partition, failure: failure.clone() });
+        }
+        let log = &state.partitions[partition.unsigned_abs() as usize];
+        let position = self.positions.get_mut(&partition).unwrap();
+        let from = *position;
+        for row in log.records.iter().filter(|row| row.offset >= from) {
+            *position = row.offset + 1;
+            state.delivered += 1;
+            sink(Event::Record(record(partition, row)))?;
+        }
+        if self.ended.insert(partition, log.end) != Some(log.end) {
+            *position = log.end;
+            sink(Event::End { partition, position: Position::new(log.end) })?;
+        }
+        ControlFlow::Continue(())
     }
 }
 

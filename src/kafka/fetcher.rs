@@ -1,0 +1,221 @@
+//! One client that fetches partitions of one incarnation of a topic.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::cluster::{Cluster, TopicIdQuestion};
+use super::error::{self, Error};
+use super::{client, ffi};
+use crate::config::sections::KafkaConfig;
+use crate::position::{Offset, Partition, Position};
+use crate::record::Record;
+use crate::source::{Event, Failure, Fatal, Start};
+use crate::topic_id::TopicId;
+
+/// A client that is not used for another incarnation: it would go on at old offsets and wait for old epochs.
+pub(super) struct Fetcher {
+    /// Order matters: messages go before the client they belong to.
+    held: VecDeque<ffi::Message>,
+    client: ffi::Client,
+    topic: String,
+    topic_id: TopicId,
+    /// What is fetched, and the position below which nothing new may turn up.
+    assigned: BTreeMap<Partition, Position>,
+    proof: Proof,
+}
+
+/// What is known of the topic that is fetched from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is the one that is wanted.
+    Same,
+    /// Not known yet: nothing may be delivered.
+    Open,
+    /// It is another one, or there is none.
+    Gone,
+    /// It may not be asked.
+    Unauthorized(String),
+}
+
+/// Proves that what was fetched belongs to the wanted incarnation.
+///
+/// When a topic is recreated the client goes on with the new one, at the old offsets, and says nothing. It learns
+/// the new topic's id from an answer for metadata. So after each such answer the broker that gave it is asked for
+/// the id. A broker never goes back to an older state, and an id never comes back: if it still says the wanted
+/// id, so did every answer it gave before.
+struct Proof {
+    cluster: Arc<Cluster>,
+    unasked: BTreeSet<i32>,
+    asked: Option<(i32, TopicIdQuestion)>,
+}
+
+impl Fetcher {
+    pub(super) fn new(
+        config: &KafkaConfig,
+        topic: &str,
+        role: &str,
+        topic_id: TopicId,
+        cluster: &Arc<Cluster>,
+    ) -> Result<Self, Error> {
+        let (client, _) = client::new(config, role)?;
+        let proof = Proof { cluster: Arc::clone(cluster), unasked: BTreeSet::new(), asked: None };
+        let (held, assigned) = (VecDeque::new(), BTreeMap::new());
+        Ok(Self { held, client, topic: topic.to_owned(), topic_id, assigned, proof })
+    }
+
+    pub(super) fn topic_id(&self) -> TopicId {
+        self.topic_id
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.assigned.is_empty()
+    }
+
+    pub(super) fn into_assigned(self) -> impl Iterator<Item = Partition> {
+        self.assigned.into_keys()
+    }
+
+    pub(super) fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal> {
+        self.unassign(partition)?;
+        let (offset, epoch) = match start.epoch {
+            // Between the two lie no records; read again, they show whether that is still so.
+            Some((epoch, after)) => (after, Some(epoch)),
+            None => (start.position, None),
+        };
+        self.client.assign(&self.topic, partition, offset.get(), epoch).map_err(Fatal)?;
+        self.assigned.insert(partition, start.position);
+        Ok(())
+    }
+
+    pub(super) fn unassign(&mut self, partition: Partition) -> Result<(), Fatal> {
+        if self.assigned.remove(&partition).is_some() {
+            self.held.retain(|message| message.partition() != partition);
+            self.client.unassign(&self.topic, partition).map_err(Fatal)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        wait: Duration,
+        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Standing, Fatal> {
+        if self.held.is_empty() {
+            self.client.take(wait, &mut self.held);
+        }
+        if self.held.is_empty() {
+            return Ok(Standing::Same);
+        }
+        // Order matters: an answer that came after the messages does not concern them, one before them does.
+        let answered = self.client.take_metadata_brokers();
+        let standing = self.proof.standing(answered, &self.topic, self.topic_id, wait);
+        if standing == Standing::Same {
+            while let Some(message) = self.held.pop_front() {
+                if self.deliver(&message, sink)?.is_break() {
+                    break;
+                }
+            }
+        }
+        Ok(standing)
+    }
+
+    fn deliver(
+        &mut self,
+        message: &ffi::Message,
+        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Fatal> {
+        let error = message.error();
+        if error == Some(Code::Fatal) {
+            return Err(Fatal(message.reason()));
+        }
+        let partition = message.partition();
+        let Some(start) = self.assigned.get(&partition).filter(|_| message.has_partition()) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        match error {
+            None if message.offset() < start.get() => {
+                let reason =
+                    format!("there is a record at offset {}, where there was none", message.offset());
+                self.unassign(partition)?;
+                Ok(sink(Event::Failed { partition, failure: Failure::Rewritten(reason) }))
+            }
+            None => Ok(deliver_record(message, sink)),
+            Some(Code::PartitionEOF) => {
+                Ok(sink(Event::End { partition, position: Position::new(message.offset()) }))
+            }
+            Some(code) => {
+                let failure = error::failure(code, message.reason());
+                Ok(sink(Event::Failed { partition, failure }))
+            }
+        }
+    }
+}
+
+impl Proof {
+    fn standing(
+        &mut self,
+        answered: BTreeSet<i32>,
+        topic: &str,
+        wanted: TopicId,
+        wait: Duration,
+    ) -> Standing {
+        self.unasked.extend(answered);
+        loop {
+            let (broker, question) = match self.asked.take() {
+                Some(asked) => asked,
+                None => {
+                    let Some(broker) = self.unasked.pop_first() else { return Standing::Same };
+                    match self.cluster.ask_topic_id(topic, (broker >= 0).then_some(broker)) {
+                        Ok(Some(question)) => (broker, question),
+                        // Without ids nothing can be proven, and nobody waits for it.
+                        Ok(None) => continue,
+                        Err(error) => return self.again(broker, error, wait),
+                    }
+                }
+            };
+            match question.poll(topic, wait) {
+                Some(Ok(Some(id))) if id != wanted => return Standing::Gone,
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return self.again(broker, error, wait),
+                None => {
+                    self.asked = Some((broker, question));
+                    return Standing::Open;
+                }
+            }
+        }
+    }
+
+    fn again(&mut self, broker: i32, error: Error, wait: Duration) -> Standing {
+        match error {
+            Error::TopicMissing(_) => Standing::Gone,
+            Error::Unauthorized(reason) => Standing::Unauthorized(reason),
+            error => {
+                tracing::debug!(broker, %error, "cannot ask for the topic's id, will try again");
+                self.unasked.insert(broker);
+                std::thread::sleep(wait);
+                Standing::Open
+            }
+        }
+    }
+}
+
+fn deliver_record(
+    message: &ffi::Message,
+    sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let mut headers = Vec::new();
+    message.headers(&mut headers);
+    sink(Event::Record(Record {
+        partition: message.partition(),
+        offset: Offset::new(message.offset()),
+        leader_epoch: message.leader_epoch(),
+        timestamp: message.timestamp(),
+        key: message.key(),
+        value: message.value(),
+        headers: &headers,
+    }))
+}
