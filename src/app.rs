@@ -16,7 +16,7 @@ use crate::config::sections::Config;
 use crate::http::{self, AppState, Health, Limits, Listener};
 use crate::kafka::{self, Cluster};
 use crate::materializer;
-use crate::progress::Progress;
+use crate::progress::{Bounds, Progress};
 use crate::store::{Opened, Resources, Store};
 use crate::supervisor::{Endings, Supervisor};
 use crate::view::{View, Views};
@@ -129,7 +129,7 @@ fn start_views(config: &Config, resources: &Resources, supervisor: &Supervisor) 
         let Opened { store, writer, quarantined } =
             Store::open(&dir, &view.topic, resources, config.store.corrupt_kept)
                 .with_context(|| format!("view '{name}' cannot be opened"))?;
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(Bounds::of(&config.watch)));
         if let Some((aside, detail)) = quarantined {
             let detail = format!("{detail}; moved to {} and restored from Kafka", aside.display());
             tracing::error!(view = %name, detail, "the store was damaged");

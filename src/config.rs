@@ -31,6 +31,7 @@ mod units;
 mod validate;
 pub mod view_name;
 mod view_section;
+mod watch_section;
 
 #[cfg(test)]
 mod tests;

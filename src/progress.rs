@@ -1,5 +1,6 @@
 //! What the write side of a view knows beyond its store; the read side and the probes look at it.
 
+mod changes;
 mod log_ends;
 mod rebuilds;
 mod waiters;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
+pub use changes::{Applied, Bounds, Builds, Changes, Joined, Known, Moved, Overflow, Reached, Reason, Step};
 pub use log_ends::{Answer, LogEnd, LogEnds, Question, Questions, Unknown};
 pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
 pub use waiters::{Place, Waiters};
@@ -41,6 +43,7 @@ pub struct Progress {
     rebuilds: Rebuilds,
     waiters: Waiters,
     log_ends: Questions,
+    changes: Changes,
     /// How long the topic keeps tombstones, in milliseconds; zero before that is known.
     tombstones_kept: AtomicU64,
     metrics: WriteMetrics,
@@ -152,6 +155,12 @@ impl TroubleCode {
 }
 
 impl Progress {
+    /// Makes the progress of a view that nothing is known of yet, with room for changes within `bounds`.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self { changes: Changes::new(bounds), ..Self::default() }
+    }
+
     /// Returns the partitions the view is wanted to hold.
     #[must_use]
     pub fn partitions(&self) -> Arc<BTreeMap<Partition, Arc<PartitionProgress>>> {
@@ -251,6 +260,12 @@ impl Progress {
     #[must_use]
     pub fn log_ends(&self) -> &Questions {
         &self.log_ends
+    }
+
+    /// Returns the last things that happened, for those who watch the view.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Returns the counters of the write side.
@@ -364,35 +379,4 @@ fn clear(cell: &Mutex<Option<Trouble>>, ends: impl Fn(TroubleCode) -> bool) -> O
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trouble_of_the_same_kind_is_news_once_and_keeps_its_beginning() {
-        let progress = Progress::default();
-        assert!(progress.set_trouble(TroubleCode::DiskFull, "a".into()));
-        let since = progress.trouble().unwrap().since;
-        assert!(!progress.set_trouble(TroubleCode::DiskFull, "b".into()));
-        assert_eq!(progress.trouble().unwrap().since, since);
-        assert!(progress.clear_trouble(|code| code == TroubleCode::TopicMissing).is_none());
-        assert_eq!(progress.clear_trouble(|_| true).unwrap().detail, "b");
-    }
-
-    #[test]
-    fn only_the_last_events_are_kept() {
-        let progress = Progress::default();
-        for number in 0..25 {
-            progress.record_event("test", None, number.to_string());
-        }
-        let events = progress.events();
-        assert_eq!((events.len(), events[0].detail.as_str()), (20, "5"));
-    }
-
-    #[test]
-    fn a_wanted_partition_is_the_same_each_time() {
-        let progress = Progress::default();
-        progress.want(3).set_log(Position::ZERO, Position::new(9));
-        assert_eq!(progress.want(3).log(), Some((Position::ZERO, Position::new(9))));
-        assert_eq!(progress.partitions().len(), 1);
-    }
-}
+mod tests;

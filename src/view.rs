@@ -4,6 +4,7 @@ mod condition;
 mod many;
 mod operation;
 mod status;
+pub mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

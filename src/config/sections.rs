@@ -14,6 +14,7 @@ use super::secret::Secret;
 use super::units;
 use super::view_name::ViewName;
 pub use super::view_section::{KeyFormat, OnPolicyMismatch, ValueFormat, ViewConfig};
+pub use super::watch_section::WatchConfig;
 
 /// The whole configuration of one process.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -45,6 +46,9 @@ pub struct Config {
     /// Building a fresh state of a partition beside the one that serves.
     #[serde(default)]
     pub rebuild: RebuildConfig,
+    /// Watching views.
+    #[serde(default)]
+    pub watch: WatchConfig,
     /// Stopping.
     #[serde(default)]
     pub shutdown: ShutdownConfig,

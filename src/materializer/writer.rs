@@ -12,6 +12,7 @@ use crate::entry::SlotNumber;
 use crate::position::{Partition, Position};
 use crate::progress::{Progress, TroubleCode};
 use crate::store::{BuildPlan, Error, RowEdit, Store, Writer};
+use crate::view::telling;
 
 /// How often a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -63,6 +64,7 @@ impl WriteLoop {
         arena: usize,
         stop: CancellationToken,
     ) -> Self {
+        telling::begin(progress.changes(), &store.store().table());
         Self { store, progress, ports, arena, too_large_said: None, stop }
     }
 
@@ -95,8 +97,10 @@ impl WriteLoop {
 
     fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
         let begun = Instant::now();
+        let told = telling::before(&self.store.store().table(), &batch);
         self.retry(|store| store.apply(&mut batch))?;
         self.wake(&batch);
+        telling::applied(self.progress.changes(), &told, &mut batch);
         let metrics = self.progress.metrics();
         metrics.batch_seconds.observe(begun.elapsed().as_secs_f64());
         for advance in batch.advances() {
@@ -163,7 +167,9 @@ impl WriteLoop {
                 let _ = answer.send(());
             }
             Work::Drop(partition, answer) => {
+                let before = self.store.store().table();
                 self.retry(|store| store.drop_partition(partition))?;
+                telling::moved(self.progress.changes(), partition, &before, &self.store.store().table());
                 self.progress.forget(partition);
                 let _ = answer.send(());
             }
@@ -190,8 +196,10 @@ impl WriteLoop {
     }
 
     fn promote(&mut self, partition: Partition) -> anyhow::Result<bool> {
+        let before = self.store.store().table();
         let promoted = self.retry(|store| store.promote(partition))?;
         if promoted {
+            telling::moved(self.progress.changes(), partition, &before, &self.store.store().table());
             let known = self.progress.want(partition);
             known.set_caught_up();
             self.progress.waiters().wake_all();

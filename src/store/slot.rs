@@ -202,6 +202,16 @@ impl SlotTable {
         !self.locator.unexplained.is_empty()
     }
 
+    /// Returns whether no key can lie in two of the slots that answer: one pair explains all their records.
+    #[must_use]
+    pub fn has_one_place_per_key(&self) -> bool {
+        // Where the number of partitions has changed, each pair of a partition explains some records only.
+        let mut counts = self.locator.pairs.iter().map(|(pair, _)| pair.partitions);
+        let first = counts.next();
+        counts.all(|count| Some(count) == first)
+            && self.pairs().any(|(_, partitions)| partitions == self.serving.len())
+    }
+
     /// Calls `visit` with each serving slot that can hold `key`, each once.
     pub(super) fn locate<'t, E>(
         &'t self,
