@@ -125,7 +125,7 @@ fn a_partition_that_fails_is_reported_and_the_others_go_on() {
 
 #[test]
 fn who_waits_for_a_position_or_a_key_is_woken_when_it_can_be_read() {
-    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "before", Some("1"))])]);
     let pipeline = restored(&topic, WIDE);
     let waiters = pipeline.progress().waiters();
     let (near, far) = (waiters.at_position(0, Position::new(2)), waiters.at_position(0, Position::new(3)));

@@ -114,12 +114,21 @@ impl TestKafka {
         for partition in 0..self.partition_count(name) {
             list.add_partition_offset(name, partition, Offset::End).expect("an offset");
         }
-        let ends = self.observer().offsets_for_times(list, REQUEST_TIMEOUT).expect("end offsets");
         let end = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-            element.error().expect("an end offset");
-            (element.partition(), element.offset().to_raw().expect("an end offset"))
+            element.error()?;
+            Ok((element.partition(), element.offset().to_raw().expect("an end offset")))
         };
-        ends.elements().iter().map(end).collect()
+        eventually(REQUEST_TIMEOUT, &format!("end offsets of {name}"), || {
+            let ends = self.observer().offsets_for_times(list.clone(), REQUEST_TIMEOUT);
+            match ends.and_then(|ends| ends.elements().iter().map(end).collect()) {
+                Ok(ends) => Some(ends),
+                // The client may not know yet who leads a partition that was made just now.
+                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NotLeaderForPartition) => {
+                    None
+                }
+                Err(error) => panic!("end offsets of {name}: {error}"),
+            }
+        })
     }
 
     /// Returns the offset of the first record each partition may still hold.
