@@ -94,6 +94,12 @@ pub struct GetArguments {
     /// Form of the answer: the stored bytes, JSON, or JSON with key, partition, offset, timestamp and headers
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Answers only once these records are applied: PARTITION:OFFSET as a producer was told, or a View-Position
+    #[arg(long, value_name = "POSITION")]
+    pub read_after: Option<String>,
+    /// Waits that long for --read-after; without it for the key to appear
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub wait: Option<u32>,
     /// Prints the status line and the headers that say how fresh the answer is, on standard error
     #[arg(short, long)]
     pub include: bool,

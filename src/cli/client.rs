@@ -64,6 +64,12 @@ impl Client {
         self.send(self.http.get(self.url(path)))
     }
 
+    /// Asks for `path` and lets the service wait for the answer; as much comes on top of the usual bound.
+    pub(super) fn get_within(&self, path: &str, wait: Duration) -> Result<Answer, Failure> {
+        let request = self.http.get(self.url(path)).header("prefer", format!("wait={}", wait.as_secs()));
+        self.send(request.timeout(Timeouts::COMMAND.request + wait))
+    }
+
     /// Asks for `path` with a token, if there is one.
     pub(super) fn get_as(&self, path: &str, token: Option<&Secret>) -> Result<Answer, Failure> {
         self.send(with_token(self.http.get(self.url(path)), token))

@@ -1,5 +1,7 @@
 //! `statusquo get`.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 
 use super::args::{GetArguments, Settings};
@@ -8,12 +10,16 @@ use super::exit::Exit;
 use super::{key, output, problem, target};
 
 /// Headers that say how fresh an answer is and where its value comes from.
-const TELLING: [&str; 4] = ["record-", "view-", "etag", "content-type"];
+const TELLING: [&str; 5] = ["record-", "view-", "etag", "content-type", "preference-applied"];
 
 /// Prints the value of a key, byte for byte.
 pub(super) fn run(arguments: &GetArguments, settings: &Settings) -> anyhow::Result<Exit> {
     let base = target::data(arguments.target.url.as_deref(), settings)?;
-    let answer = Client::new(&base, Timeouts::COMMAND)?.get(&path(arguments))?;
+    let (client, path) = (Client::new(&base, Timeouts::COMMAND)?, path(arguments));
+    let answer = match arguments.wait {
+        Some(seconds) => client.get_within(&path, Duration::from_secs(seconds.into())),
+        None => client.get(&path),
+    }?;
     if arguments.include {
         output::note(&head(&answer));
     }
@@ -30,6 +36,9 @@ fn path(arguments: &GetArguments) -> String {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={value}"));
         }
+    }
+    if let Some(position) = &arguments.read_after {
+        path.push_str(&format!("&read_after={}", key::encode(position.as_bytes())));
     }
     path
 }
@@ -75,6 +84,10 @@ mod tests {
         assert_eq!(
             path_of(&["users", "7", "--enc", "base64url", "--format", "entry"]),
             "/v1/views/users/lookup?key=7&enc=base64url&format=entry"
+        );
+        assert_eq!(
+            path_of(&["users", "u1", "--read-after", "v1=3:7;t=k3Qz7pWx", "--wait", "5"]),
+            "/v1/views/users/lookup?key=u1&read_after=v1%3D3%3A7%3Bt%3Dk3Qz7pWx"
         );
     }
 

@@ -54,10 +54,13 @@ Examples:
   statusquo get users u1
   statusquo get users u1 -i                         also says how fresh the answer is
   statusquo get users u1 --format entry             with partition, offset, timestamp and headers
+  statusquo get users u1 --read-after 3:99200 --wait 10     once the record a producer wrote is applied
+  statusquo get users u1 --wait 30                  waits for the key to appear
   statusquo get orders 42 --enc i64                 keys written by Java's LongSerializer
   statusquo get users \"$id\" > user.json || [ $? -eq 3 ]   a missing key is no failure
 
-Exit codes: 3 the key has no value, 75 not now (the view restores, or nobody answers), 1 anything else.";
+Exit codes: 3 the key has no value, 75 not now (the view restores, the position is not reached, or nobody answers),
+1 anything else.";
 
 pub(super) const STATUS: &str = "\
 Examples:

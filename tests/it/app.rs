@@ -14,6 +14,7 @@ pub use onlookers::versioned;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -97,6 +98,16 @@ impl<'k> TestApp<'k> {
         format!("http://{}", self.instance.addresses().ops)
     }
 
+    /// Returns the address of the ops listener.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.instance.addresses().ops
+    }
+
+    /// Returns the address of the data listener, for commands.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.instance.addresses().http)
+    }
+
     /// Opens a connection to the data listener.
     pub fn connect(&self) -> Connection {
         Connection::open(self.instance.addresses().http).expect("the data listener")
@@ -122,6 +133,11 @@ impl<'k> TestApp<'k> {
     /// Sends SIGTERM and waits for the end of the process.
     pub fn terminate(&mut self) -> Exit {
         self.instance.terminate(STOP_DEADLINE)
+    }
+
+    /// Waits for the end of a process that was asked to stop.
+    pub fn wait_for_exit(&mut self) -> Exit {
+        self.instance.wait_for_exit(STOP_DEADLINE)
     }
 
     /// Sends a signal.

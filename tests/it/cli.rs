@@ -36,11 +36,12 @@ fn every_command_has_a_help_of_its_own() {
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_what_would_be_right() {
-    let cases: [&[&str]; 7] = [
+    let cases: [&[&str]; 8] = [
         &["serv"],
         &["get", "users"],
         &["get", "Not A View", "k"],
         &["get", "users", "k", "--enc", "rot13"],
+        &["get", "users", "k", "--wait", "soon"],
         &["serve", "--set", "novalue"],
         &["demo", "--users", "0"],
         &["get", "users", "k", "--url", "localhost:8080"],

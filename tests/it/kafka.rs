@@ -26,6 +26,8 @@ use node::Node;
 #[allow(unused_imports, reason = "for listeners that a test adds")]
 pub use ports::free_ports;
 pub use producer::Partitioner;
+#[allow(unused_imports, reason = "names what TestTopic::producer returns")]
+pub use producer::TestProducer;
 pub use record::{LogRecord, Record};
 pub use topic::TestTopic;
 #[allow(unused_imports, reason = "names what TestTopic::begin returns")]

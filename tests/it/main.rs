@@ -40,6 +40,7 @@ mod metrics;
 mod mirror;
 mod outage;
 mod packaging;
+mod read_after;
 mod readme;
 mod rebuild_cli;
 mod rebuild_crash;

@@ -144,7 +144,7 @@ impl Instance {
         self.addresses = None;
     }
 
-    fn wait_for_exit(&mut self, deadline: Duration) -> Exit {
+    pub fn wait_for_exit(&mut self, deadline: Duration) -> Exit {
         let status = self.process.as_mut().and_then(|process| process.wait_within(deadline));
         assert!(status.is_some(), "the service did not end within {deadline:?}\n{}", self.last_words());
         self.process = None;

@@ -158,6 +158,12 @@ impl TestTopic<'_> {
         state.log.extend(other.flush());
     }
 
+    /// Returns a producer of its own, for a thread that waits for nobody else; [`fold`](Self::fold) does not know
+    /// what it sends.
+    pub fn producer(&self) -> TestProducer {
+        TestProducer::create(self.kafka.client(), self.partitioner)
+    }
+
     /// Begins a transaction. Its records count once it is committed; dropped without a verdict it stays open
     /// on the node until its timeout and holds back what read_committed readers see.
     pub fn begin(&self) -> Transaction<'_> {
