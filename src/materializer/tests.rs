@@ -127,6 +127,7 @@ fn a_partition_that_fails_is_reported_and_the_others_go_on() {
 fn who_waits_for_a_position_or_a_key_is_woken_when_it_can_be_read() {
     let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "before", Some("1"))])]);
     let pipeline = restored(&topic, WIDE);
+    pipeline.wait_until_told_restored();
     let waiters = pipeline.progress().waiters();
     let (near, far) = (waiters.at_position(0, Position::new(2)), waiters.at_position(0, Position::new(3)));
     let (key, other) = (waiters.at_key(b"b"), waiters.at_key(b"a"));
@@ -144,6 +145,7 @@ fn who_waits_for_a_position_or_a_key_is_woken_when_it_can_be_read() {
 fn a_swap_wakes_everybody() {
     let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
     let mut pipeline = restored(&topic, WIDE);
+    pipeline.wait_until_told_restored();
     pipeline.drop_slot_while_reading(&topic);
     topic.append(0, row(topic.next(0), "b", Some("1")));
     let progress = std::sync::Arc::clone(pipeline.progress());

@@ -179,6 +179,11 @@ impl Pipeline {
         }
     }
 
+    /// Waits until the writer is done with what it does after the first swap.
+    pub(super) fn wait_until_told_restored(&self) {
+        self.wait_until(|_| !self.progress.events().is_empty());
+    }
+
     pub(super) fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
