@@ -11,7 +11,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::client;
 use super::client::LastError;
-use super::error::Error;
+use super::error::{self, Error};
 use super::ffi::{self, EndKind};
 use crate::config::sections::{Isolation, KafkaConfig};
 use crate::position::{Partition, Position};
@@ -30,12 +30,15 @@ const MOCK_CLUSTER: &str = "mockCluster";
 pub struct Cluster {
     client: ffi::Client,
     last_error: Arc<LastError>,
+    group: String,
     isolation: Isolation,
     timeout: Duration,
     /// Brokers before 3.1, and the mock, do not describe topics.
     describes: AtomicBool,
     /// Whether any question was answered yet.
     connected: AtomicBool,
+    /// Whether the group could be read when that was tried last.
+    group_answers: AtomicBool,
 }
 
 /// What the cluster says of a topic at one moment.
@@ -74,7 +77,11 @@ pub struct TopicSettings {
 }
 
 /// A commit on its way.
-pub struct Commit(ffi::Pending);
+pub struct Commit {
+    pending: ffi::Pending,
+    topic: String,
+    group: String,
+}
 
 /// A question for the id of a topic on its way.
 pub(super) struct TopicIdQuestion(ffi::Pending);
@@ -93,10 +100,12 @@ impl Cluster {
         Ok(Self {
             client,
             last_error,
+            group: config.group(),
             isolation,
             timeout,
             describes: AtomicBool::new(true),
             connected: AtomicBool::new(false),
+            group_answers: AtomicBool::new(false),
         })
     }
 
@@ -244,13 +253,21 @@ impl Cluster {
         if !self.describes.load(Ordering::Relaxed) {
             return Ok(Some(TopicSettings::default()));
         }
+        let failed = |(code, reason)| Error::of(code, reason, topic);
+        let rights = self.client.topic_rights(topic, self.timeout).map_err(failed)?;
+        if rights.is_some_and(|rights| !rights.read) {
+            return Err(Error::Unauthorized(format!("READ on topic '{topic}' is missing")));
+        }
+        if rights.is_some_and(|rights| !rights.describe_configs) {
+            return Ok(None);
+        }
         let settings = match self.client.topic_settings(topic, self.timeout) {
             // Brokers answer with nothing where the right is missing.
             Ok(settings) if settings.is_empty() => return Ok(None),
             Ok(settings) => settings,
             Err((Code::TopicAuthorizationFailed, _)) => return Ok(None),
             Err((Code::UnsupportedFeature | Code::UnsupportedVersion, _)) => BTreeMap::new(),
-            Err((code, reason)) => return Err(Error::of(code, reason, topic)),
+            Err(error) => return Err(failed(error)),
         };
         let millis = |name: &str| settings.get(name)?.parse().ok().map(Duration::from_millis);
         Ok(Some(TopicSettings {
@@ -268,12 +285,28 @@ impl Cluster {
         topic: &str,
         partitions: impl Iterator<Item = Partition>,
     ) -> Result<BTreeMap<Partition, Committed>, Error> {
+        let failed = |(code, reason)| error::of_group(code, reason, topic, &self.group);
+        if self.describes.load(Ordering::Relaxed) && !self.group_answers.load(Ordering::Relaxed) {
+            self.check_group().map_err(failed)?;
+        }
         let rows = self.client.committed(topic, partitions, self.timeout);
-        let rows = rows.map_err(|(code, reason)| Error::of(code, reason, topic))?;
+        self.group_answers.store(rows.is_ok(), Ordering::Relaxed);
+        let rows = rows.map_err(failed)?;
         let committed = |(partition, offset, metadata)| {
             (partition, Committed { position: Position::new(offset), metadata })
         };
         Ok(rows.into_iter().map(committed).collect())
+    }
+
+    /// Without the right, reading the group would look for its coordinator until the time is over.
+    fn check_group(&self) -> Result<(), (Code, String)> {
+        match self.client.group_rights(&self.group, self.timeout) {
+            Ok(Some(rights)) if !rights.read => {
+                Err((Code::GroupAuthorizationFailed, "it may only be described".to_owned()))
+            }
+            Ok(_) | Err((Code::UnsupportedFeature | Code::UnsupportedVersion, _)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Starts to commit positions to the group. Poll the commit to its end before another is started: a late
@@ -286,7 +319,8 @@ impl Cluster {
             .iter()
             .map(|(partition, position, signature)| (*partition, position.get(), signature.as_str()));
         let pending = self.client.commit(topic, rows);
-        pending.map(Commit).map_err(|(code, reason)| Error::of(code, reason, topic))
+        let pending = pending.map_err(|(code, reason)| Error::of(code, reason, topic))?;
+        Ok(Commit { pending, topic: topic.to_owned(), group: self.group.clone() })
     }
 }
 
@@ -307,7 +341,7 @@ impl Commit {
     /// Returns the outcome once it is known, waiting at most `wait`.
     #[must_use]
     pub fn poll(&self, wait: Duration) -> Option<Result<(), Error>> {
-        let outcome = self.0.outcome(wait)?;
-        Some(outcome.map_err(|(code, reason)| Error::of(code, reason, "")))
+        let outcome = self.pending.outcome(wait)?;
+        Some(outcome.map_err(|(code, reason)| error::of_group(code, reason, &self.topic, &self.group)))
     }
 }

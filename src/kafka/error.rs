@@ -43,10 +43,7 @@ impl Error {
                 Self::TopicMissing(topic.to_owned())
             }
             Code::TopicAuthorizationFailed => {
-                Self::Unauthorized(format!("{reason}; READ and DESCRIBE on topic '{topic}' are needed"))
-            }
-            Code::GroupAuthorizationFailed => {
-                Self::Unauthorized(format!("{reason}; READ on the group is needed"))
+                Self::Unauthorized(format!("READ on topic '{topic}' is missing ({reason})"))
             }
             Code::Authentication | Code::SaslAuthenticationFailed | Code::ClusterAuthorizationFailed => {
                 Self::Unauthorized(format!("{reason}; check user name, password and security.protocol"))
@@ -62,14 +59,26 @@ impl Error {
     }
 }
 
-pub(super) fn failure(code: Code, reason: String) -> Failure {
+/// Names the group, which librdkafka does not.
+pub(super) fn of_group(code: Code, reason: String, topic: &str, group: &str) -> Error {
+    match code {
+        Code::GroupAuthorizationFailed => {
+            Error::Unauthorized(format!("READ on group '{group}' is missing ({reason})"))
+        }
+        code => Error::of(code, reason, topic),
+    }
+}
+
+pub(super) fn failure(code: Code, reason: String, topic: &str) -> Failure {
     match code {
         Code::LogTruncation => Failure::Rewritten(reason),
         // A truncation it found is one more cause for which the client has nowhere to go on, told in the text alone.
         Code::AutoOffsetReset if reason.contains(&ffi::truncation_text()) => Failure::Rewritten(reason),
         Code::AutoOffsetReset | Code::OffsetOutOfRange => Failure::OutOfRange(reason),
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Failure::Gone,
-        Code::TopicAuthorizationFailed => Failure::Unauthorized(reason),
+        Code::TopicAuthorizationFailed => {
+            Failure::Unauthorized(format!("READ on topic '{topic}' is missing ({reason})"))
+        }
         _ => Failure::Other(reason),
     }
 }

@@ -148,7 +148,7 @@ impl Fetcher {
                 Ok(sink(Event::End { partition, position: Position::new(message.offset()) }))
             }
             Some(code) => {
-                let failure = error::failure(code, message.reason());
+                let failure = error::failure(code, message.reason(), &self.topic);
                 Ok(sink(Event::Failed { partition, failure }))
             }
         }

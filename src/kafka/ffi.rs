@@ -8,6 +8,7 @@
 mod admin;
 mod consumer;
 mod describe;
+mod rights;
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};

@@ -228,6 +228,7 @@ impl Coordinator {
         self.finish_builds()?;
         self.mind_requests()?;
         self.mind_the_group()?;
+        self.mind_mirror();
         Ok(true)
     }
 

@@ -28,7 +28,8 @@ pub(super) struct Mirror {
     repeated: Instant,
     /// What the group holds, as far as commits were confirmed since the process started.
     known: BTreeMap<Partition, Position>,
-    failing: bool,
+    /// Why the group could not be read or written when that was tried last.
+    failing: Option<String>,
     /// When another instance's signature was seen last.
     conflict: Option<Instant>,
 }
@@ -46,7 +47,7 @@ impl Mirror {
             repeated: now,
             known,
             on_its_way,
-            failing: false,
+            failing: None,
             conflict: None,
         }
     }
@@ -106,17 +107,16 @@ impl Mirror {
         self.note(outcome);
     }
 
-    /// Says once that the group cannot be read or written, and puts the next look off.
+    /// Takes notice of whether the group could be read or written; if not, the next look is put off.
     pub(super) fn note(&mut self, outcome: Result<(), Error>) {
-        match outcome {
-            Ok(()) => self.failing = false,
-            Err(error) => {
-                self.wait();
-                if !self.failing {
-                    tracing::warn!(topic = self.topic, %error, "cannot mirror positions to the group, will try again");
-                }
-                self.failing = true;
-            }
+        self.failing = outcome.err().map(|error| error.to_string());
+        if self.failing.is_some() {
+            self.wait();
         }
+    }
+
+    /// Returns why positions are not mirrored; none while they are.
+    pub(super) fn failing(&self) -> Option<&str> {
+        self.failing.as_deref()
     }
 }

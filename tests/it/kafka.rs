@@ -59,7 +59,7 @@ impl TestKafka {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<TestKafka> = OnceLock::new();
         report::used_by_this_test();
-        SHARED.get_or_init(|| Self::launch(&[]))
+        SHARED.get_or_init(|| Self::launch(&[], false))
     }
 
     /// Starts a node of its own.
@@ -70,11 +70,17 @@ impl TestKafka {
     /// Starts a node of its own with extra server properties; they win over those of the fixture.
     pub fn start_with(properties: &[(&str, &str)]) -> Self {
         report::used_by_this_test();
-        Self::launch(&[&SESSION, properties].concat())
+        Self::launch(&[&SESSION, properties].concat(), false)
     }
 
-    fn launch(properties: &[(&str, &str)]) -> Self {
-        let mut node = Node::create(properties);
+    /// Starts a node of its own with a second listener that asks for a SCRAM user and grants what ACLs grant.
+    pub fn start_secured() -> Self {
+        report::used_by_this_test();
+        Self::launch(&SESSION, true)
+    }
+
+    fn launch(properties: &[(&str, &str)], asks_for_users: bool) -> Self {
+        let mut node = Node::create(properties, asks_for_users);
         node.start();
         let bootstrap = node.bootstrap();
         let admin = OnceLock::new();
@@ -87,6 +93,39 @@ impl TestKafka {
     /// Returns `host:port` of the plain listener; the same for the whole life of the node.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// Returns `host:port` of the listener that asks for a user.
+    pub fn secured(&self) -> String {
+        self.node().secured()
+    }
+
+    /// Returns the directory of a partition's log.
+    pub fn log_dir(&self, topic: &str, partition: i32) -> PathBuf {
+        self.node().log_dir(topic, partition)
+    }
+
+    /// Makes a SCRAM user.
+    pub fn add_user(&self, name: &str, password: &str) {
+        let credentials = format!("SCRAM-SHA-512=[password={password}]");
+        let user = ["--entity-type", "users", "--entity-name", name];
+        self.configs(&[&["--alter", "--add-config", &credentials], &user[..]].concat());
+    }
+
+    /// Grants a user an operation on a resource, such as `--topic NAME`.
+    pub fn grant(&self, user: &str, operation: &str, resource: [&str; 2]) {
+        self.change_acl(&["--add"], user, operation, resource);
+    }
+
+    /// Takes back what was granted.
+    pub fn revoke(&self, user: &str, operation: &str, resource: [&str; 2]) {
+        self.change_acl(&["--remove", "--force"], user, operation, resource);
+    }
+
+    fn change_acl(&self, verb: &[&str], user: &str, operation: &str, resource: [&str; 2]) {
+        let principal = format!("User:{user}");
+        let rest = ["--allow-principal", &principal, "--operation", operation];
+        self.acls(&[verb, &rest[..], &resource[..]].concat());
     }
 
     /// Starts to describe a topic; its name begins with `prefix` and is unique.

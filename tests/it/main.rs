@@ -48,5 +48,6 @@ mod recreate;
 mod refusal;
 mod reset;
 mod restore;
+mod rights;
 mod stored;
 mod warned;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Coordinator;
+use super::{Coordinator, Mirror};
 use crate::kafka::PartitionLog;
 use crate::position::Partition;
 use crate::progress::WarningCode;
@@ -30,6 +30,14 @@ impl Coordinator {
             progress.record_event(word, partition, detail.clone());
             tracing::warn!(%view, partition, code = word, detail, "the view lives with a condition");
         }
+    }
+
+    /// Only lag tools and an operator's reset depend on the group. While nobody answers that is said already.
+    pub(super) fn mind_mirror(&self) {
+        let failing = self.mirror.as_ref().and_then(Mirror::failing);
+        let failing = failing.filter(|_| self.view.progress().trouble().is_none());
+        let detail = failing.map(|why| format!("positions are not mirrored, and a reset is not seen: {why}"));
+        self.mind_warning(WarningCode::MirrorFailing, None, detail);
     }
 
     /// Records behind an open transaction cannot be read yet; the view is at the end of what can be.

@@ -16,25 +16,41 @@ const PROPERTIES: &str = include_str!("../../kafka/server.properties");
 /// Bound on a controlled shutdown; alone it takes 0.3 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 
+/// For a listener that asks for a SCRAM user; whoever comes by the plain one may do everything.
+const SECURED: [&str; 5] = [
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users=User:ANONYMOUS",
+    "sasl.enabled.mechanisms=SCRAM-SHA-512",
+    "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=\
+     org.apache.kafka.common.security.scram.ScramLoginModule required;",
+    "connection.failed.authentication.delay.ms=0",
+];
+
 pub struct Node {
     directory: TempDir,
     broker: u16,
+    secured: u16,
     process: Option<Process>,
 }
 
 impl Node {
     /// Makes the directory of a node, formatted with a cluster id of its own.
-    pub fn create(properties: &[(&str, &str)]) -> Self {
+    pub fn create(properties: &[(&str, &str)], asks_for_users: bool) -> Self {
         let directory = scratch("kafka-");
-        let [broker, controller] = free_ports();
+        let [broker, controller, secured] = free_ports();
         let logs = directory.path().join("logs");
+        let mut listeners = format!("PLAINTEXT://127.0.0.1:{broker}");
+        if asks_for_users {
+            listeners += &format!(",SASL_PLAINTEXT://127.0.0.1:{secured}");
+        }
         let mut lines = vec![
             PROPERTIES.to_owned(),
             format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
-            format!("listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}"),
-            format!("advertised.listeners=PLAINTEXT://127.0.0.1:{broker}"),
+            format!("listeners={listeners},CONTROLLER://127.0.0.1:{controller}"),
+            format!("advertised.listeners={listeners}"),
             format!("log.dirs={}", logs.display()),
         ];
+        lines.extend(SECURED.iter().filter(|_| asks_for_users).map(|line| (*line).to_owned()));
         lines.extend(properties.iter().map(|(name, value)| format!("{name}={value}")));
         fs::write(directory.path().join("server.properties"), lines.join("\n")).expect("server.properties");
 
@@ -44,11 +60,21 @@ impl Node {
             .expect("bootstrap.checkpoint");
         let meta = format!("version=1\ncluster.id={}\nnode.id=1\n", cluster_id());
         fs::write(logs.join("meta.properties"), meta).expect("meta.properties");
-        Self { directory, broker, process: None }
+        Self { directory, broker, secured, process: None }
     }
 
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.broker)
+    }
+
+    /// Returns `host:port` of the listener that asks for a user.
+    pub fn secured(&self) -> String {
+        format!("127.0.0.1:{}", self.secured)
+    }
+
+    /// Returns the directory of a partition's log.
+    pub fn log_dir(&self, topic: &str, partition: i32) -> PathBuf {
+        self.directory.path().join("logs").join(format!("{topic}-{partition}"))
     }
 
     /// Starts the JVM; does not wait until it answers.
