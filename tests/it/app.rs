@@ -93,6 +93,11 @@ impl<'k> TestApp<'k> {
         Connection::open(self.instance.addresses().ops).expect("the ops listener").get(target)
     }
 
+    /// Returns the address of the data listener, for commands.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.instance.addresses().http)
+    }
+
     /// Returns the address of the ops listener, for commands.
     pub fn ops_url(&self) -> String {
         format!("http://{}", self.instance.addresses().ops)

@@ -27,6 +27,7 @@ mod bad_batch;
 mod brokers;
 mod cli;
 mod clusters;
+mod conformance;
 mod content;
 mod crash;
 mod damage;
