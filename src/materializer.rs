@@ -8,15 +8,16 @@
 mod coordinator;
 mod log_ends;
 mod mirror;
+mod pace;
 mod reader;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use self::coordinator::ReaderPort;
+use self::pace::Pace;
 use self::reader::Reader;
 use crate::batch::Batch;
 use crate::config::sections::Config;
@@ -54,13 +55,12 @@ pub fn start(
         // The memory is taken when it is first needed.
         emptied.send(Batch::new(0, view.config().headers).with_value_bytes_max(value_bytes_max))?;
     }
-    let following = Arc::new(AtomicBool::new(false));
     let batches = Batches { filled: filled_in, empty };
     let source = |role: &str| KafkaSource::new(&config.kafka, &view.config().topic, role, cluster);
     let live = source(name.as_str());
-    let live = start_reader(live, "reader", &batches, Arc::clone(&following), view, config, supervisor)?;
-    let (builder, building) = (source(&format!("{name}-builder")), Arc::new(AtomicBool::new(false)));
-    let builder = start_reader(builder, "builder", &batches, building, view, config, supervisor)?;
+    let live = start_reader(live, "reader", &batches, view, config, supervisor)?;
+    let builder = source(&format!("{name}-builder"));
+    let builder = start_reader(builder, "builder", &batches, view, config, supervisor)?;
     drop(batches);
     let ports = writer::Ports { filled, emptied, work };
     let writer = writer::WriteLoop::new(store, Arc::clone(view.progress()), ports, arena, supervisor.stop());
@@ -74,7 +74,6 @@ pub fn start(
         Arc::clone(cluster),
         ports,
         rhythm,
-        following,
         supervisor.stop(),
     );
     supervisor.thread(format!("{name}-coordinator"), move || coordinator.run())
@@ -90,7 +89,6 @@ fn start_reader(
     source: impl Source + 'static,
     role: &str,
     batches: &Batches,
-    following: Arc<AtomicBool>,
     view: &View,
     config: &Config,
     supervisor: &Supervisor,
@@ -103,9 +101,10 @@ fn start_reader(
         filled: batches.filled.clone(),
         empty: batches.empty.clone(),
     };
-    let reader = Reader::new(source, ports, config.batch.clone(), following, supervisor.stop());
+    let pace = Arc::new(Pace::default());
+    let reader = Reader::new(source, ports, config.batch.clone(), Arc::clone(&pace), supervisor.stop());
     supervisor.thread(format!("{}-{role}", view.name()), move || reader.run())?;
-    Ok(ReaderPort { commands, failures })
+    Ok(ReaderPort { commands, failures, pace })
 }
 
 #[cfg(test)]

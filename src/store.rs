@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rocksdb::{DB, ReadOptions};
+use rocksdb::{DB, Range, ReadOptions};
 
 pub use entries::{Entries, Extent};
 pub use error::{Error, Result};
@@ -137,6 +137,20 @@ impl Store {
     /// [`Error::Io`] and [`Error::NoSpace`] when that cannot be written down.
     pub fn mark_damaged(&self, detail: &str) -> Result<()> {
         damage::write(&self.dir, detail)
+    }
+
+    /// Returns the bytes a slot takes on disk, estimated; what is still in memory is not counted.
+    #[must_use]
+    pub fn slot_bytes(&self, slot: &Slot) -> u64 {
+        let (start, end) = entry::slot_range(slot.number());
+        self.db.get_approximate_sizes(&[Range::new(&start, &end)]).iter().sum()
+    }
+
+    /// Returns the bytes that are free on the disk of the store; none where the system does not tell.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&self.dir).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Returns sizes as RocksDB estimates them; zero where it cannot tell.

@@ -54,6 +54,7 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "batch.wait_restoring" | "batch.wait_following" => Timespan(MS, Duration::from_secs(60)),
         "mirror.interval" => Timespan(100 * MS, HOUR),
         "rebuild.parallel" => Count(1, 1000),
+        "rebuild.records_per_second" => Count(0, 100_000_000),
         _ => return None,
     };
     Some(limits)

@@ -234,6 +234,8 @@ pub struct MirrorConfig {
 pub struct RebuildConfig {
     /// Partitions of a view that are rebuilt at the same time; bounds the extra disk and load.
     pub parallel: usize,
+    /// Bound on the records per second that rebuilds of a view read; 0 is no bound. The first restore has none.
+    pub records_per_second: u64,
     /// How long the topic is taken to keep tombstones where the broker does not tell its `delete.retention.ms`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "units::Timespan")]
@@ -340,7 +342,7 @@ impl Default for MirrorConfig {
 
 impl Default for RebuildConfig {
     fn default() -> Self {
-        Self { parallel: 4, tombstones_kept: Duration::from_secs(24 * 3600) }
+        Self { parallel: 4, records_per_second: 0, tombstones_kept: Duration::from_secs(24 * 3600) }
     }
 }
 

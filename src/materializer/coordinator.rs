@@ -7,12 +7,12 @@ mod building;
 mod group;
 mod requests;
 mod settings;
+mod space;
 mod steering;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -20,6 +20,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio_util::sync::CancellationToken;
 
 use super::mirror::Mirror;
+use super::pace::Pace;
 use super::reader::{Command, PartitionFailure};
 use super::writer::Work;
 use crate::config::sections::{Config, OnCorruption, RebuildConfig};
@@ -40,6 +41,7 @@ const HURRY: Duration = Duration::from_millis(100);
 pub(super) struct ReaderPort {
     pub(super) commands: Sender<Command>,
     pub(super) failures: Receiver<PartitionFailure>,
+    pub(super) pace: Arc<Pace>,
 }
 
 /// The coordinator's ends of its channels.
@@ -57,6 +59,8 @@ pub(super) struct Rhythm {
     /// None where positions are not mirrored.
     mirror: Option<Duration>,
     rebuild: RebuildConfig,
+    /// Bytes a store holds in memory before they are on the disk.
+    write_buffer: u64,
     on_corruption: OnCorruption,
 }
 
@@ -83,8 +87,6 @@ pub(super) struct Coordinator {
     ports: Ports,
     rhythm: Rhythm,
     mirror: Option<Mirror>,
-    /// Shared with the live reader: whether all partitions have caught up.
-    following: Arc<AtomicBool>,
     live: BTreeMap<Partition, Reading>,
     builder: BTreeMap<Partition, Reading>,
     /// Slots that were found fit to be read on since the process started.
@@ -109,7 +111,8 @@ impl Rhythm {
     pub(super) fn new(config: &Config) -> Self {
         let mirror = config.mirror.enabled.then_some(config.mirror.interval);
         let (poll, on_corruption) = (config.kafka.poll_interval, config.store.on_corruption);
-        Self { poll, mirror, rebuild: config.rebuild.clone(), on_corruption }
+        let write_buffer = config.store.write_buffer.as_u64();
+        Self { poll, mirror, rebuild: config.rebuild.clone(), write_buffer, on_corruption }
     }
 }
 
@@ -119,7 +122,6 @@ impl Coordinator {
         cluster: Arc<Cluster>,
         ports: Ports,
         rhythm: Rhythm,
-        following: Arc<AtomicBool>,
         stop: CancellationToken,
     ) -> Self {
         let incarnation = view.store().identity().incarnation;
@@ -132,7 +134,6 @@ impl Coordinator {
             ports,
             rhythm,
             mirror,
-            following,
             live: BTreeMap::new(),
             builder: BTreeMap::new(),
             followed: BTreeSet::new(),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
+use super::pace::{Pace, Throttle};
 use crate::batch::Batch;
 use crate::config::sections::BatchConfig;
 use crate::entry::SlotNumber;
@@ -52,8 +52,8 @@ pub(super) struct Reader<S> {
     source: S,
     ports: Ports,
     limits: BatchConfig,
-    /// Whether the view has caught up: small batches soon rather than large ones.
-    following: Arc<AtomicBool>,
+    pace: Arc<Pace>,
+    throttle: Throttle,
     slots: BTreeMap<Partition, SlotNumber>,
     stop: CancellationToken,
 }
@@ -63,10 +63,10 @@ impl<S: Source> Reader<S> {
         source: S,
         ports: Ports,
         limits: BatchConfig,
-        following: Arc<AtomicBool>,
+        pace: Arc<Pace>,
         stop: CancellationToken,
     ) -> Self {
-        Self { source, ports, limits, following, slots: BTreeMap::new(), stop }
+        Self { source, ports, limits, pace, throttle: Throttle::new(), slots: BTreeMap::new(), stop }
     }
 
     /// Reads until asked to stop; what was gathered by then is handed over.
@@ -86,7 +86,10 @@ impl<S: Source> Reader<S> {
                 self.hand_over_filled(batch)?;
                 self.obey(command)?;
             }
-            self.poll(batch)?;
+            match self.throttle.rest(&self.pace) {
+                Duration::ZERO => self.poll(batch)?,
+                rest => std::thread::sleep(rest.min(self.age_max())),
+            }
             if self.is_due(batch) {
                 self.hand_over_filled(batch)?;
             }
@@ -113,10 +116,13 @@ impl<S: Source> Reader<S> {
     fn poll(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let wait = if batch.is_empty() { IDLE } else { self.age_max().saturating_sub(batch.age()) };
         let (slots, failures, limits) = (&mut self.slots, &self.ports.failures, &self.limits);
-        let mut failed = Vec::new();
+        let (mut failed, mut records) = (Vec::new(), 0);
         let polled = self.source.poll(wait, &mut |event| {
             match event {
-                Event::Record(record) => gather(batch, slots, &record),
+                Event::Record(record) => {
+                    records += 1;
+                    gather(batch, slots, &record);
+                }
                 Event::End { partition, position } => {
                     if let Some(slot) = slots.get(&partition) {
                         batch.reach(*slot, partition, position);
@@ -130,6 +136,7 @@ impl<S: Source> Reader<S> {
             }
             if is_full(batch, limits) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        self.throttle.note(&self.pace, records);
         for failure in failed {
             failures.send(failure).context("the coordinator is gone")?;
         }
@@ -141,7 +148,7 @@ impl<S: Source> Reader<S> {
     }
 
     fn age_max(&self) -> Duration {
-        match self.following.load(Ordering::Relaxed) {
+        match self.pace.follows() {
             true => self.limits.wait_following,
             false => self.limits.wait_restoring,
         }

@@ -98,6 +98,13 @@ impl<'k> TestApp<'k> {
         format!("http://{}", self.instance.addresses().http)
     }
 
+    /// Sends a request with a JSON body to the ops listener.
+    pub fn request_ops(&self, method: &str, target: &str, body: &[u8]) -> Response {
+        let mut connection = Connection::open(self.instance.addresses().ops).expect("the ops listener");
+        let headers = [("Content-Type", "application/json")];
+        connection.request(method, target, &headers, body).expect("an answer of the ops listener")
+    }
+
     /// Returns the address of the ops listener, for commands.
     pub fn ops_url(&self) -> String {
         format!("http://{}", self.instance.addresses().ops)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::app::TestApp;
 use crate::eventually::eventually;
-use crate::kafka::{Record, TestKafka};
+use crate::kafka::{Record, TestKafka, TestTopic};
 use crate::process::scratch;
 
 /// Bound on everything a test waits for.
@@ -37,6 +37,67 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
+/// Values that cannot be compressed, of 16 KiB each, under 400 keys.
+fn write_noise(topic: &TestTopic<'_>, count: usize) {
+    let mut state = 1_u64;
+    let mut noise = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    for number in 0..count {
+        let value: Vec<u8> = (0..16 * 1024).map(&mut noise).collect();
+        topic.send(Record::put(format!("k{}", number % 400), value));
+    }
+    topic.flush();
+}
+
+#[test]
+fn a_rebuild_waits_for_room_while_the_view_serves_and_follows() {
+    let directory = scratch("disk-");
+    let Some(_disk) = SmallDisk::mount(directory.path()) else { return };
+    let topic = TestKafka::shared().topic("tight").create();
+    write_noise(&topic, 800);
+    let mut app = TestApp::builder(TestKafka::shared())
+        .view("v", &topic)
+        .data_dir(&directory.path().join("data"))
+        .set("kafka.poll_interval", "100ms")
+        .set("store.write_buffer", "1MiB")
+        .set("ops.admin", true)
+        .start()
+        .restored();
+    // After a restart everything is out of the memory, so that the share of the partition is known.
+    app.terminate();
+    app.start_again();
+    app.wait_until_restored();
+    let pad = directory.path().join("pad");
+    take_all_but(4 * MIB as u64, &pad);
+    let generation = app.generation("v");
+    let asked = app.request_ops("POST", "/admin/v1/views/v/rebuild", b"{}");
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    let waits = |status: &serde_json::Value| {
+        status["warnings"][0]["code"] == "disk-space" && status["warnings"][0]["partition"] == 0
+    };
+    app.wait_for_status("v", "a rebuild that waits for room", waits);
+    assert_eq!(app.status("v")["state"], "live");
+    let late = topic.put("late", "1");
+    app.wait_until_applied("v", &late);
+    assert_eq!((app.generation("v"), app.status("v")["rebuild"].is_null()), (generation, true));
+
+    fs::remove_file(&pad).unwrap();
+    app.wait_for_generation("v", generation + 1);
+    assert_eq!(app.status("v")["warnings"].as_array().map(Vec::len), Some(0));
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+}
+
+/// Makes a file that leaves so much of its disk free.
+fn take_all_but(left: u64, pad: &Path) {
+    let file = fs::File::create(pad).unwrap();
+    let disk = rustix::fs::fstatvfs(&file).unwrap();
+    let bytes = disk.f_bavail * disk.f_frsize - left;
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).unwrap();
+}
+
 /// FAULTS row 5.
 #[test]
 fn a_full_disk_stops_ingest_but_not_reads_until_there_is_space() {
@@ -53,17 +114,8 @@ fn a_full_disk_stops_ingest_but_not_reads_until_there_is_space() {
         .start()
         .restored();
 
-    // Values that cannot be compressed: more than is left beside the pad, less than is left without it.
-    let mut state = 1_u64;
-    let mut noise = |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state.to_be_bytes()[0]
-    };
-    let mut value = || (0..16 * 1024).map(&mut noise).collect::<Vec<u8>>();
-    for number in 0..1600 {
-        topic.send(Record::put(format!("k{}", number % 400), value()));
-    }
-    topic.flush();
+    // More than is left beside the pad, less than is left without it.
+    write_noise(&topic, 1600);
     eventually(DEADLINE, "the reason disk-full", || {
         let status = app.status("v");
         (status["reason"] == "disk-full").then_some(())

@@ -51,4 +51,5 @@ mod reset;
 mod restore;
 mod rights;
 mod stored;
+mod undeliverable;
 mod warned;

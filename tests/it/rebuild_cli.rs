@@ -1,6 +1,7 @@
 //! `statusquo rebuild` and the interface it uses, against a running service on a real Kafka.
 
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -99,4 +100,22 @@ fn a_service_without_admin_interface_says_what_is_missing() {
 
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("ops.admin = true"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_rebuild_keeps_to_its_bound_while_the_view_follows_at_full_speed() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("throttled").create();
+    topic.write_all((0..6000).map(|number| Record::put(format!("u{number}"), "1")));
+    let app = TestApp::builder(kafka).view("users", &topic).set("ops.admin", true);
+    let app = app.set("rebuild.records_per_second", 2000).start().restored();
+    let begun = Instant::now();
+    assert!(rebuild(&app, &[]).status.success());
+    let live = topic.write_all((0..8000).map(|number| Record::put(format!("u{}", number % 7000), "2")));
+    app.wait_until_applied("users", live.last().unwrap());
+    app.wait_for_generation("users", 2);
+    // The last piece is read before it is rested for.
+    assert!(begun.elapsed() > Duration::from_millis(1500), "{:?}", begun.elapsed());
+    app.wait_until_restored();
+    app.assert_view_equals("users", &topic.fold());
 }

@@ -1,11 +1,12 @@
 //! Builds beside a serving slot: begun, and handed over when they have caught up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Coordinator, Reading, Role};
 use crate::materializer::writer::Work;
 use crate::position::Partition;
-use crate::store::BuildPlan;
+use crate::store::{BuildPlan, Slot, SlotTable};
 
 /// A build this close to the serving slot is handed over: the live reader rests only for that long.
 const CLOSE: u64 = 20_000;
@@ -27,6 +28,7 @@ impl Coordinator {
         }
         let started = self.ask(|answer| Work::Build(plans, answer))?;
         let table = self.view.store().table();
+        self.throttle(&table);
         for (partition, number, _) in started {
             let role = match table.serving().get(&partition) {
                 Some(serving) if serving.number() != number => Role::Builder,
@@ -45,6 +47,7 @@ impl Coordinator {
             return Ok(());
         }
         let table = self.view.store().table();
+        self.throttle(&table);
         let ready = table.building().iter().filter_map(|(partition, slot)| {
             let serving = table.serving().get(partition)?;
             let followed = matches!(self.live.get(partition), Some(Reading::Into(_)));
@@ -57,6 +60,17 @@ impl Coordinator {
             self.hand_over(partition, followed)?;
         }
         Ok(())
+    }
+
+    /// Bounds the builder until a build is through with what the log held when it began: the rest is what the live
+    /// reader reads as well, and a build that is slower than that would never end.
+    fn throttle(&self, table: &SlotTable) {
+        let is_through = |slot: &Arc<Slot>| slot.position() >= slot.build().high;
+        let bound = match table.building().values().any(is_through) {
+            true => 0,
+            false => self.rhythm.rebuild.records_per_second,
+        };
+        self.ports.builder.pace.set_records_per_second(bound);
     }
 
     /// Invariant: the swap never takes an answer back in time. The serving slot rests while the build passes it.
@@ -87,7 +101,7 @@ impl Coordinator {
 
     fn has_passed(&self, partition: Partition) -> bool {
         let table = self.view.store().table();
-        let position = |slot: Option<&std::sync::Arc<crate::store::Slot>>| slot.map(|slot| slot.position());
+        let position = |slot: Option<&Arc<Slot>>| slot.map(|slot| slot.position());
         position(table.building().get(&partition)) >= position(table.serving().get(&partition))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -34,14 +33,15 @@ impl Coordinator {
         before: &BTreeMap<SlotNumber, Position>,
     ) -> anyhow::Result<()> {
         let table = self.view.store().table();
-        let mut plans = Vec::new();
+        let (mut plans, mut promised) = (Vec::new(), 0);
         for (partition, log) in &state.partitions {
             self.view.progress().want(*partition).set_log(log.start, log.end);
             self.mind_transactions(*partition, *log);
             self.watch_progress(*partition, *log, &table);
             let room = self.rebuilding(&table) + plans.len() < self.rhythm.rebuild.parallel;
             let reason = self.steer_partition(*partition, *log, state, before, &table, room)?;
-            plans.extend(reason.map(|reason| self.plan(state, *partition, *log, reason)));
+            let room = self.has_space(*partition, reason.is_some(), &table, &mut promised);
+            plans.extend(reason.filter(|_| room).map(|reason| self.plan(state, *partition, *log, reason)));
         }
         // Order matters: slots out of the table are dropped once nobody holds it, this thread included.
         drop(table);
@@ -317,6 +317,6 @@ impl Coordinator {
         });
         let wanted = progress.partitions();
         let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
-        self.following.store(all, Ordering::Relaxed);
+        self.ports.live.pace.set_following(all);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::script::{ScriptedTopic, row};
 use crate::batch::Batch;
 use crate::config::sections::{BatchConfig, StoreConfig};
+use crate::materializer::pace::Pace;
 use crate::materializer::reader::{self, Command, PartitionFailure, Reader};
 use crate::materializer::writer::{self, Work, WriteLoop};
 use crate::position::{Partition, Position};
@@ -79,8 +79,9 @@ impl Pipeline {
         };
         let stop = CancellationToken::new();
         let ports = reader::Ports { commands: commands_out, failures: failures_in, filled: filled_in, empty };
-        let reader =
-            Reader::new(self.topic.source(), ports, limits, Arc::new(AtomicBool::new(true)), stop.clone());
+        let pace = Arc::new(Pace::default());
+        pace.set_following(true);
+        let reader = Reader::new(self.topic.source(), ports, limits, pace, stop.clone());
         let ports = writer::Ports { filled, emptied, work: work_out };
         let writer = WriteLoop::new(writer, Arc::clone(&self.progress), ports, 64, stop.clone());
         let threads =
