@@ -22,6 +22,7 @@ mod origin;
 mod problem;
 mod properties;
 pub mod redaction;
+mod scan_section;
 pub mod secret;
 pub mod sections;
 mod shape;

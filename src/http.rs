@@ -6,10 +6,12 @@
 mod about;
 mod admin;
 mod ask;
+mod batch;
 mod code;
 mod compression;
 mod condition;
 mod consistency;
+mod cursor;
 mod describe;
 mod docs;
 mod document;
@@ -18,19 +20,24 @@ mod exposition;
 mod fallback;
 mod guard;
 mod header_text;
+mod json_body;
 mod key;
 mod long_poll;
 mod lookup;
+mod many;
 mod metrics;
+mod ndjson;
 mod observe;
 mod openapi;
 mod ops;
 mod patience;
 mod percent;
+mod pool;
 mod problem;
 mod query;
 mod representation;
 mod request_id;
+mod scan;
 mod server;
 mod state;
 
@@ -66,7 +73,8 @@ fn data_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(describe::view))
         .routes(routes!(describe::status))
         .routes(routes!(lookup::by_path))
-        .routes(routes!(lookup::by_query))
+        .routes(routes!(lookup::by_query, batch::look_up))
+        .routes(routes!(scan::entries))
         .routes(routes!(describe::all_problems))
         .routes(routes!(describe::problem))
         .routes(routes!(openapi::of_data))

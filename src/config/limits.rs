@@ -34,23 +34,27 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         // A view that was not compared with the log for ten seconds counts as stale.
         "kafka.poll_interval" => Timespan(10 * MS, Duration::from_secs(5)),
         "kafka.request_timeout" => Timespan(10 * MS, REQUEST_MAX),
-        "http.connections_max" | "batch.records_max" => Count(1, 1_000_000),
         // Clients ask for whole seconds.
         "http.wait_max" => Timespan(Duration::from_secs(1), HOUR),
         "http.waiters_max" | "watch.watchers_max" => Count(0, 1_000_000),
-        "http.header_timeout" | "http.request_timeout" | "shutdown.grace" => Timespan(MS, HOUR),
+        "http.connections_max" | "batch.records_max" | "http.scan.page_entries_max" => Count(1, 1_000_000),
+        "http.header_timeout" | "http.request_timeout" | "http.scan.page_time_max" | "shutdown.grace" => {
+            Timespan(MS, HOUR)
+        }
+        "http.scan.export_time_max" => Timespan(MS, 24 * HOUR),
         "ready.max_staleness" | "rebuild.tombstones_kept" => Timespan(MS, 365 * 24 * HOUR),
         "store.block_cache" => Size(ByteSize::mib(1), ByteSize::tib(1)),
         "store.write_buffer" => Size(ByteSize::mib(1), ByteSize::gib(4)),
         // With a single memtable every flush would stop the writer.
         "store.write_buffers" => Count(2, 64),
-        "store.background_jobs" => Count(1, 256),
+        // Each is a thread.
+        "store.background_jobs" | "http.scan.parallel" | "http.scan.exports_max" => Count(1, 256),
         "store.corrupt_kept" => Count(0, 1000),
         "watch.changes_max" => Count(1, 100_000_000),
         "watch.changes_bytes_max" => Size(ByteSize::kib(64), ByteSize::gib(16)),
         "watch.bookmark_interval" => Timespan(10 * MS, HOUR),
         "watch.lifetime" => Timespan(10 * MS, 365 * 24 * HOUR),
-        "batch.bytes_max" => Size(ByteSize::kib(1), ByteSize::gib(1)),
+        "batch.bytes_max" | "http.scan.answer_bytes_max" => Size(ByteSize::kib(1), ByteSize::gib(1)),
         "batch.wait_restoring" | "batch.wait_following" => Timespan(MS, Duration::from_secs(60)),
         "mirror.interval" => Timespan(100 * MS, HOUR),
         "rebuild.parallel" => Count(1, 1000),

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::redaction;
+pub use super::scan_section::ScanConfig;
 use super::secret::Secret;
 use super::units;
 use super::view_name::ViewName;
@@ -136,6 +137,8 @@ pub struct HttpConfig {
     pub wait_max: Duration,
     /// Bound on requests that wait at the same time; further ones are refused.
     pub waiters_max: usize,
+    /// Reads of many entries: scans, exports and batches.
+    pub scan: ScanConfig,
 }
 
 /// The ops listener.
@@ -293,6 +296,7 @@ impl Default for HttpConfig {
             request_timeout: Duration::from_secs(30),
             wait_max: Duration::from_secs(30),
             waiters_max: 5_000,
+            scan: ScanConfig::default(),
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use axum::Extension;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use super::ask;
 use super::code::{ACCEPTED, Code};
 use super::document;
 use super::guard::Guard;
+use super::json_body;
 use super::openapi::{parameters, problems};
 use super::problem::Problem;
 use super::query::Query;
@@ -100,18 +101,8 @@ fn told(operation: Option<OperationStatus>) -> Result<Response, Problem> {
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<Rebuild, Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, "send the body as `application/json`"));
-    }
-    // A body that ends early fails the same way; then nobody waits for the answer.
-    let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| {
-        Problem::new(Code::CONTENT_TOO_LARGE, format!("the body has more than {BODY_BYTES_MAX} bytes"))
-    })?;
-    // Order matters: serde would take a list for the members in their order.
-    let object =
-        bytes.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(&bytes).ok()).flatten();
+    let bytes = json_body::read(headers, body, BODY_BYTES_MAX).await?;
+    let object = json_body::is_object(&bytes).then(|| serde_json::from_slice(&bytes).ok()).flatten();
     object.ok_or_else(|| {
         Problem::new(Code::BAD_BODY, "the body must be `{}`, or name partitions like `{\"partitions\":[3]}`")
     })

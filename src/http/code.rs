@@ -65,6 +65,9 @@ codes! {
     BAD_POSITION = "bad-position" BAD_REQUEST final "Position refused"
         "The position to read after is no position, is given twice, names a partition the topic does not have, or lies far beyond the end of the log."
         "Send a `View-Position` as it came, or `<partition>:<offset>` as the producer was told, and to the view of that topic.";
+    BAD_CURSOR = "bad-cursor" BAD_REQUEST final "Cursor cannot be used"
+        "The cursor is mangled, or belongs to a walk of another view, range or order."
+        "Follow `next` as it is, or begin the walk again without a cursor.";
     BAD_BODY = "bad-body" BAD_REQUEST final "Body cannot be read"
         "The body of the request is not the JSON this path takes, or names something that is not there."
         "Compare the body with what the detail asks for.";
@@ -101,9 +104,9 @@ codes! {
     REBUILD_RUNNING = "rebuild-running" CONFLICT final "A rebuild is running"
         "The view, or a partition that was named, is being rebuilt already."
         "Wait until it is done; `Location` leads to it where it was asked for.";
-    CONTENT_TOO_LARGE = "content-too-large" PAYLOAD_TOO_LARGE final "Body too large"
-        "The body of the request is longer than this path takes."
-        "Send less; the detail names the limit.";
+    CONTENT_TOO_LARGE = "content-too-large" PAYLOAD_TOO_LARGE final "Too much at once"
+        "The request is longer than this path takes, or asks for more than one answer may hold."
+        "Ask for less at once; the detail names the limit.";
     URI_TOO_LONG = "uri-too-long" URI_TOO_LONG final "Key too long for a URL"
         "The key is longer than a URL may carry."
         "Keys of at most 8192 bytes can be asked for by URL.";
@@ -132,7 +135,7 @@ codes! {
         "The service stops, and the request would have had to wait."
         "Send the request again, to another instance if there is one.";
     OVERLOADED = "overloaded" SERVICE_UNAVAILABLE retry "Service has too much to do"
-        "The request could not be answered within the time the service allows, or too many requests wait already."
+        "The request could not be begun, or not be answered to its end, within the time the service allows, or too many requests wait already."
         "Try again after `Retry-After` seconds.";
     POSITION_NOT_REACHED = "position-not-reached" GATEWAY_TIMEOUT retry "Position not reached yet"
         "The view has not applied the records the request wants to see."

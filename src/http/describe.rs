@@ -5,6 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::batch::KEYS_MAX;
 use super::code::Code;
 use super::document;
 use super::key::{KEY_BYTES_MAX, KeyEncoding};
@@ -101,6 +102,12 @@ struct Limits {
     /// Longest key that can be asked for by URL.
     #[schema(example = 8192)]
     key_bytes_max: usize,
+    /// Most keys of one batch.
+    #[schema(example = 1000)]
+    batch_keys_max: usize,
+    /// Most entries of one page of a scan.
+    #[schema(example = 1000)]
+    page_entries_max: usize,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -115,6 +122,8 @@ struct Links {
     key: String,
     #[schema(example = "/v1/views/users/lookup{?key,enc,format,read_after,max_staleness,allow}")]
     lookup: String,
+    #[schema(example = "/v1/views/users/entries{?prefix,start,end,enc,order,fields,limit,cursor}")]
+    entries: String,
 }
 
 /// A kind of problem.
@@ -153,7 +162,7 @@ pub(super) async fn views(State(state): State<AppState>, request: Request) -> Re
 )]
 pub(super) async fn view(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
-    document::json(&description(state.view(request.uri())?))
+    document::json(&description(state.view(request.uri())?, state.scan().page_entries_max))
 }
 
 /// Tells how far a view is, partition by partition.
@@ -204,7 +213,7 @@ fn summary(view: &View) -> Summary<'_> {
     }
 }
 
-fn description(view: &View) -> Description<'_> {
+fn description(view: &View, page_entries_max: usize) -> Description<'_> {
     let config = view.config();
     let form = |one: &Representation| Form { format: one.name(), content_type: one.content_type() };
     let path = path(view);
@@ -216,11 +225,12 @@ fn description(view: &View) -> Description<'_> {
         value: config.value,
         key_encodings: Choice { default: KeyEncoding::of(config.key).name(), available: &KeyEncoding::NAMES },
         representations: Representation::available(config.value).iter().map(form).collect(),
-        limits: Limits { key_bytes_max: KEY_BYTES_MAX },
+        limits: Limits { key_bytes_max: KEY_BYTES_MAX, batch_keys_max: KEYS_MAX, page_entries_max },
         links: Links {
             status: format!("{path}/status"),
             key: format!("{path}/keys/{{key}}{{?enc,format,read_after,max_staleness,allow}}"),
             lookup: format!("{path}/lookup{{?key,enc,format,read_after,max_staleness,allow}}"),
+            entries: format!("{path}/entries{{?prefix,start,end,enc,order,fields,limit,cursor}}"),
             view: path,
         },
     }

@@ -80,7 +80,19 @@ impl KeyEncoding {
     /// `bad-key` or `uri-too-long`.
     pub(super) fn decode(self, text: Result<Cow<'_, [u8]>, BadEscape>) -> Result<Cow<'_, [u8]>, Problem> {
         let escapes = "a percent sign is not followed by two hex digits";
-        let text = text.map_err(|BadEscape| Problem::new(Code::BAD_KEY, escapes))?;
+        let key = self.decode_text(text.map_err(|BadEscape| Problem::new(Code::BAD_KEY, escapes))?)?;
+        if key.len() > KEY_BYTES_MAX {
+            let detail = format!("a key in a URL has at most {KEY_BYTES_MAX} bytes");
+            return Err(Problem::new(Code::URI_TOO_LONG, detail));
+        }
+        Ok(key)
+    }
+
+    /// Returns the bytes of the key that `text` stands for, however many they are.
+    ///
+    /// # Errors
+    /// `bad-key`.
+    pub(super) fn decode_text(self, text: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, Problem> {
         let key = match self {
             Self::Utf8 => std::str::from_utf8(&text).is_ok().then_some(text),
             Self::Base64Url => BASE64URL.decode(&text).ok().map(Cow::Owned),
@@ -89,12 +101,7 @@ impl KeyEncoding {
             Self::I64 => decimal(&text).map(|number: i64| Cow::Owned(number.to_be_bytes().to_vec())),
             Self::Uuid => uuid(&text).map(|uuid| Cow::Owned(uuid.as_bytes().to_vec())),
         };
-        let key = key.ok_or_else(|| Problem::new(Code::BAD_KEY, self.rule()))?;
-        if key.len() > KEY_BYTES_MAX {
-            let detail = format!("a key in a URL has at most {KEY_BYTES_MAX} bytes");
-            return Err(Problem::new(Code::URI_TOO_LONG, detail));
-        }
-        Ok(key)
+        key.ok_or_else(|| Problem::new(Code::BAD_KEY, self.rule()))
     }
 
     /// Returns the text of a key in a document; none when the key is not of this encoding.

@@ -6,6 +6,7 @@
 
 pub(super) mod answers;
 mod headers;
+pub(super) mod lists;
 pub(super) mod parameters;
 pub(super) mod problems;
 #[cfg(test)]

@@ -71,6 +71,14 @@ fn code_schema() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names))
 }
 
+#[derive(Serialize)]
+struct Brief<'a> {
+    code: &'a str,
+    title: &'a str,
+    detail: &'a str,
+    retryable: bool,
+}
+
 impl Problem {
     /// Makes a problem; `detail` is for people and holds nothing of a key or a value.
     #[must_use]
@@ -125,6 +133,15 @@ impl Problem {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
         self
+    }
+
+    /// Appends the problem as an object without status and request id, for answers that have begun already.
+    pub(super) fn push_brief(&self, out: &mut Vec<u8>) {
+        let parts = &self.0;
+        let (code, title) = (parts.code.name, parts.code.title);
+        let brief = Brief { code, title, detail: &parts.detail, retryable: parts.code.retryable };
+        // Cannot fail: strings have a JSON form, and a vector takes it.
+        let _ = serde_json::to_writer(out, &brief);
     }
 
     /// Writes the body for the request called `instance`.

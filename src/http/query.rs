@@ -54,6 +54,12 @@ impl<'a> Query<'a> {
         text.map(Some).ok_or_else(unreadable)
     }
 
+    /// Returns the query without a parameter, the rest as it stands in the URL.
+    pub(super) fn without(&self, name: &str) -> String {
+        let rest = self.pairs.iter().filter(|(known, _)| *known != name);
+        rest.map(|(known, value)| format!("{known}={value}")).collect::<Vec<_>>().join("&")
+    }
+
     /// Returns what a value that must be one of a few words means.
     pub(super) fn word<T>(
         &self,
@@ -78,18 +84,24 @@ fn unknown(name: &str, known: &[&'static str]) -> Problem {
     if known.is_empty() {
         return Problem::new(Code::BAD_PARAMETER, "this path takes no parameters");
     }
+    let question = did_you_mean(name, known);
+    let detail = format!("unknown parameter: this path takes {}{question}", listed(known));
+    Problem::new(Code::BAD_PARAMETER, detail)
+}
+
+/// Returns a question after the one of the `known` names that is much like `name`; empty when none is.
+pub(super) fn did_you_mean(name: &str, known: &[&str]) -> String {
     let name = name.to_lowercase();
     let nearest = known
         .iter()
         .map(|known| (strsim::jaro_winkler(&name, known), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    let question = nearest.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
-    let detail = format!("unknown parameter: this path takes {}{question}", listed(known));
-    Problem::new(Code::BAD_PARAMETER, detail)
+    nearest.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
-fn listed(words: &[&str]) -> String {
+/// Returns words as an enumeration.
+pub(super) fn listed(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 

@@ -102,6 +102,22 @@ impl Representation {
     }
 }
 
+/// Returns the one of some content types that `Accept` likes best; the first where it likes several, or is missing.
+pub(super) fn best(headers: &HeaderMap, content_types: &[&'static str]) -> Option<&'static str> {
+    let accept = headers.get_all(ACCEPT);
+    if accept.iter().next().is_none() {
+        return content_types.first().copied();
+    }
+    let mut best = (0, None);
+    for content_type in content_types {
+        let quality = quality_of(&accept, content_type);
+        if quality > best.0 {
+            best = (quality, Some(*content_type));
+        }
+    }
+    best.1
+}
+
 /// One item of an `Accept` header.
 #[derive(Debug)]
 struct Range<'a> {
@@ -127,11 +143,14 @@ fn ranges(value: &HeaderValue) -> impl Iterator<Item = Range<'_>> {
     })
 }
 
+fn quality(accept: &GetAll<'_, HeaderValue>, representation: Representation) -> u16 {
+    quality_of(accept, representation.content_type())
+}
+
 /// Thousandths by the most specific range that matches; zero when none does.
 ///
-/// Reads the header once more for each representation: it may be long, and nothing is stored.
-fn quality(accept: &GetAll<'_, HeaderValue>, representation: Representation) -> u16 {
-    let content_type = representation.content_type();
+/// Reads the header once more for each content type: it may be long, and nothing is stored.
+fn quality_of(accept: &GetAll<'_, HeaderValue>, content_type: &str) -> u16 {
     let media = content_type.split_once(';').map_or(content_type, |(media, _)| media);
     let Some((kind, subtype)) = media.split_once('/') else { return 0 };
     let specificity = |range: &Range<'_>| match (range.kind, range.subtype) {

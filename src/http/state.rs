@@ -15,8 +15,9 @@ use super::consistency::PREFER;
 use super::exposition;
 use super::metrics::HttpMetrics;
 use super::patience::Waiting;
+use super::pool::Pools;
 use super::problem::Problem;
-use crate::config::sections::HttpConfig;
+use crate::config::sections::{HttpConfig, ScanConfig};
 use crate::store::Resources;
 use crate::view::{View, Views};
 
@@ -30,6 +31,8 @@ struct Shared {
     health: Arc<Health>,
     request_timeout: Duration,
     waiting: Waiting,
+    scan: ScanConfig,
+    pools: Pools,
     metrics: HttpMetrics,
     registry: Registry,
 }
@@ -61,9 +64,10 @@ impl AppState {
     ) -> Self {
         let metrics = HttpMetrics::default();
         let registry = exposition::registry(&views, resources, &metrics);
-        let request_timeout = config.request_timeout;
+        let HttpConfig { request_timeout, ref scan, .. } = *config;
+        let (pools, scan) = (Pools::new(scan), scan.clone());
         let waiting = Waiting::new(config, metrics.waiting(), Arc::clone(&health));
-        Self(Arc::new(Shared { views, health, request_timeout, waiting, metrics, registry }))
+        Self(Arc::new(Shared { views, health, request_timeout, waiting, scan, pools, metrics, registry }))
     }
 
     /// Returns the gauge of open connections of a listener.
@@ -103,6 +107,14 @@ impl AppState {
 
     pub(super) fn waiting(&self) -> &Waiting {
         &self.0.waiting
+    }
+
+    pub(super) fn scan(&self) -> &ScanConfig {
+        &self.0.scan
+    }
+
+    pub(super) fn pools(&self) -> &Pools {
+        &self.0.pools
     }
 
     pub(super) fn metrics(&self) -> &HttpMetrics {

@@ -1,4 +1,5 @@
 mod admin;
+mod batch;
 mod compression;
 mod consistency;
 mod documents;
@@ -9,4 +10,5 @@ mod log;
 mod long_poll;
 mod lookups;
 mod probes;
+mod scan;
 mod sockets;

@@ -105,7 +105,11 @@ impl IntoResponses for Metrics {
     }
 }
 
-fn answer(status: &str, mut response: Response, names: &[&str]) -> BTreeMap<String, RefOr<Response>> {
+pub(super) fn answer(
+    status: &str,
+    mut response: Response,
+    names: &[&str],
+) -> BTreeMap<String, RefOr<Response>> {
     response.headers.extend(headers::named(names));
     [(status.to_owned(), response.into())].into()
 }
@@ -134,7 +138,13 @@ fn entry_example() -> Value {
 
 /// Returns the schemas that answers of the data listener refer to.
 pub(super) fn schemas_of_data() -> Schemas {
-    vec![("Entry".to_owned(), entry().into())]
+    let entry = entry()
+        .description(Some("A value, its key, and where they come from."))
+        .required("partition")
+        .required("offset");
+    let mut schemas = super::lists::schemas();
+    schemas.push(("Entry".to_owned(), entry.build().into()));
+    schemas
 }
 
 /// Returns the schemas that answers of the ops listener refer to.
@@ -145,28 +155,32 @@ pub(super) fn schemas_of_ops() -> Schemas {
 }
 
 /// The document is written by hand, value bytes untouched, and so is its schema.
-fn entry() -> Object {
+pub(super) fn entry() -> ObjectBuilder {
     let text =
         |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
     let number =
         |description: &str| ObjectBuilder::new().schema_type(Type::Integer).description(Some(description));
+    let error = ObjectBuilder::new()
+        .description(Some("Why the value is not there as it should be."))
+        .property("code", text("Stable code."))
+        .property("detail", text("For people."))
+        .required("code")
+        .required("detail");
     let header = ArrayBuilder::new().min_items(Some(2)).max_items(Some(2)).items(RefOr::T(schema::empty()));
     let headers = ArrayBuilder::new()
         .items(header)
         .description(Some("Name, and value as base64 or null; left out if there are none."));
     ObjectBuilder::new()
-        .description(Some("A value, its key, and where they come from."))
         .property("key", text("The key, where it is what `key` of the view says."))
         .property("key_base64", text("The key otherwise."))
         .property("value", schema::empty())
         .property("value_base64", text("The value, where it is not what `value` of the view says."))
+        .property("value_too_large", number("Bytes of the value, where the view keeps none of that size."))
+        .property("error", error)
         .property("partition", number("Partition of the record."))
         .property("offset", number("Offset of the record."))
         .property("timestamp", text("Timestamp of the record, if it has one."))
         .property("timestamp_type", text("Who set it.").enum_values(Some(["create", "log-append"])))
         .property("headers", headers)
-        .required("partition")
-        .required("offset")
         .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-        .build()
 }

@@ -41,6 +41,20 @@ parameters! {
     Enc = Query optional "enc" words(&KeyEncoding::NAMES), "utf8";
     /// Form of the value; goes before `Accept`.
     Format = Query optional "format" words(&Representation::NAMES), "entry";
+    /// The keys that begin with this; goes without `start` and `end`.
+    Prefix = Query optional "prefix" text(0), "u";
+    /// The first key, inclusive.
+    Start = Query optional "start" text(0), "u1";
+    /// The end, exclusive.
+    End = Query optional "end" text(0), "u9";
+    /// Which way the keys are walked, in unsigned byte order.
+    Order = Query optional "order" words(&["asc", "desc"]), "asc";
+    /// Some of `key`, `value`, `meta`, with commas; default all. The key always comes.
+    Fields = Query optional "fields" text(0), "key,value,meta";
+    /// Entries of a page.
+    Limit = Query optional "limit" number(1), 100;
+    /// Goes on behind a page: out of `next`, unchanged.
+    Cursor = Query optional "cursor" text(1), "AclCq7V1MQ";
     /// Entity tags the client holds, or `*`: the answer is 304 if the current one is among them.
     IfNoneMatch = Header optional "If-None-Match" text(0), "\"k3Qz7pWx.3.99017.j\"";
     /// Answered only when these records are applied: a `View-Position`, or `<partition>:<offset>`.
@@ -84,6 +98,10 @@ impl IntoParams for Consistency {
 
 fn text(length_min: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length((length_min > 0).then_some(length_min))
+}
+
+fn number(least: u32) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least))
 }
 
 fn words(names: &[&'static str]) -> ObjectBuilder {

@@ -40,7 +40,7 @@ async fn an_unknown_view_is_told_apart_from_an_unknown_key() {
 #[tokio::test]
 async fn a_method_that_a_path_does_not_take_is_refused_with_those_it_does() {
     let fixture = Fixture::users();
-    for path in ["/v1/views", "/v1/views/users/keys/a", "/v1/views/users/lookup", "/problems", "/"] {
+    for path in ["/v1/views", "/v1/views/users/keys/a", "/v1/views/users/entries", "/problems", "/"] {
         for method in
             [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::from_bytes(b"BREW").unwrap()]
         {
@@ -52,6 +52,8 @@ async fn a_method_that_a_path_does_not_take_is_refused_with_those_it_does() {
             assert_eq!(answer.header("allow"), "GET,HEAD", "{path}");
         }
     }
+    let answer = fixture.send(Method::PUT, "/v1/views/users/lookup", &[]).await;
+    assert_eq!((&*answer.problem(), answer.header("allow")), ("method-not-allowed", "GET,HEAD,POST"));
     let answer = send(fixture.ops(), Method::POST, "/metrics", &[]).await;
     assert_eq!(answer.problem(), "method-not-allowed");
 }

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 
 use crate::batch::Batch;
 use crate::config::sections::{
-    HttpConfig, KeyFormat, OnPolicyMismatch, OpsConfig, StoreConfig, ValueFormat, ViewConfig,
+    HttpConfig, KeyFormat, OnPolicyMismatch, OpsConfig, ScanConfig, StoreConfig, ValueFormat, ViewConfig,
 };
 use crate::config::view_name::ViewName;
 use crate::entry::SlotNumber;
@@ -86,7 +86,9 @@ impl Fixture {
     }
 
     fn open(dir: TempDir, key: KeyFormat, value: ValueFormat, request_timeout: Duration) -> Self {
-        Self::open_with(dir, key, value, &HttpConfig { request_timeout, ..HttpConfig::default() }, 2)
+        // On a busy machine a page must not end early for the time it took.
+        let scan = ScanConfig { page_time_max: Duration::from_secs(600), ..ScanConfig::default() };
+        Self::open_with(dir, key, value, &HttpConfig { request_timeout, scan, ..HttpConfig::default() }, 2)
     }
 
     fn open_with(

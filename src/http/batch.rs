@@ -1,0 +1,164 @@
+//! Look-ups of many keys at once: `POST /v1/views/{view}/lookup`.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+pub(super) use self::body::KEYS_MAX;
+use self::body::{Batch, Members};
+use super::code::Code;
+use super::entry_document::{self, Form, Origin, push_string};
+use super::header_text::HeaderText;
+use super::json_body;
+use super::many::{self, push_moment};
+use super::ndjson::{self, Cut, Lined, Lines};
+use super::openapi::{lists, parameters, problems};
+use super::problem::Problem;
+use super::query::Query;
+use super::representation::Representation;
+use super::state::AppState;
+use crate::config::sections::ValueFormat;
+use crate::store::{self, Entry, Snapshot};
+use crate::view::{LookUpError, Moment, View};
+
+mod body;
+
+/// Bound on the body of a request.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Keys that are read inline: a hand-off to another thread costs as much.
+const INLINE_KEYS_MAX: usize = 16;
+/// Keys that are looked up at once: bounds the values in memory.
+const GROUP_KEYS: usize = 64;
+
+/// Looks many keys up, as of one moment.
+///
+/// With `Accept: application/x-ndjson` there is a line per item, and a last one.
+#[utoipa::path(
+    post,
+    path = "/v1/views/{view}/lookup",
+    tag = "look-ups",
+    operation_id = "lookUpBatch",
+    params(parameters::View),
+    request_body = Members,
+    responses(lists::Looked, problems::OfBatches)
+)]
+pub(super) async fn look_up(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
+    let view = Arc::clone(state.view(request.uri())?);
+    Query::parse(request.uri().query(), &[])?;
+    let lines = many::wants_lines(request.headers())?;
+    let batch = read(&view, request).await?;
+    if lines {
+        // It lasts as long as the client likes, as an export does.
+        let turn = state.pools().exports.turn().await?;
+        let time_max = state.scan().export_time_max;
+        let (moment, body) = ndjson::answer(turn, &view, time_max, batch).await?;
+        return Ok(many::answer(&view, &moment, true, body));
+    }
+    let bytes_max = usize::try_from(state.scan().answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
+    let (moment, document) = if batch.keys.len() <= INLINE_KEYS_MAX {
+        document(&view, &batch, bytes_max)?
+    } else {
+        let view = Arc::clone(&view);
+        state.pools().answers.run(move || document(&view, &batch, bytes_max)).await?
+    };
+    Ok(many::answer(&view, &moment, false, document.into()))
+}
+
+async fn read(view: &View, request: Request) -> Result<Batch, Problem> {
+    let (head, body) = request.into_parts();
+    let bytes = json_body::read(&head.headers, body, BODY_BYTES_MAX).await?;
+    Batch::parse(view.config(), &bytes)
+}
+
+fn document(view: &View, batch: &Batch, bytes_max: usize) -> Result<(Moment, Vec<u8>), Problem> {
+    let snapshot = batch.open(view).map_err(|error| many::refused(view, &error))?;
+    let mut out = b"{\"items\":[".to_vec();
+    let mut separator: &[u8] = b"";
+    batch.visit(view, &snapshot, |item| {
+        out.extend_from_slice(separator);
+        separator = b",";
+        item.push(&mut out, false).map_err(|error| many::refused(view, &error.into()))?;
+        if out.len() > bytes_max {
+            let detail = format!(
+                "the answer has more than {bytes_max} bytes (`http.scan.answer_bytes_max`): ask for fewer keys, or \
+                 with `Accept: {}`",
+                ndjson::CONTENT_TYPE
+            );
+            return Err(Problem::new(Code::CONTENT_TOO_LARGE, detail));
+        }
+        Ok(())
+    }, |error| many::refused(view, &error))?;
+    let moment = Moment::of(&snapshot);
+    out.push(b']');
+    push_moment(&mut out, &moment);
+    out.push(b'}');
+    Ok((moment, out))
+}
+
+/// One key of a batch and what was found.
+struct Item<'a> {
+    batch: &'a Batch,
+    name: &'a str,
+    entry: Option<&'a Entry>,
+}
+
+impl Batch {
+    /// Looks all keys up, group by group, in the order in which they were asked for.
+    fn visit<E>(
+        &self,
+        view: &View,
+        snapshot: &Snapshot<'_>,
+        mut visit: impl FnMut(Item<'_>) -> Result<(), E>,
+        refused: impl Fn(LookUpError) -> E,
+    ) -> Result<(), E> {
+        for (names, keys) in self.names.chunks(GROUP_KEYS).zip(self.keys.chunks(GROUP_KEYS)) {
+            let found = view.find_all(snapshot, keys).map_err(&refused)?;
+            for (name, entry) in names.iter().zip(&found) {
+                visit(Item { batch: self, name, entry: entry.as_ref() })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Lined for Batch {
+    fn open<'v>(&self, view: &'v View) -> Result<Snapshot<'v>, LookUpError> {
+        view.snapshot_for_hits()
+    }
+
+    fn write(&self, view: &View, snapshot: &Snapshot<'_>, lines: &mut Lines) -> Result<(), Cut> {
+        self.visit(view, snapshot, |item| lines.push(|out| item.push(out, true)), Cut::from)
+    }
+}
+
+impl Item<'_> {
+    /// Appends the item; the key stands there as it was asked for.
+    fn push(&self, out: &mut Vec<u8>, one_line: bool) -> Result<(), store::Error> {
+        out.extend_from_slice(b"{\"key\":");
+        push_string(out, self.name);
+        let Some(entry) = self.entry else {
+            out.extend_from_slice(b",\"found\":false}");
+            return Ok(());
+        };
+        out.extend_from_slice(b",\"found\":true,\"etag\":");
+        let representation = self.batch.representation;
+        let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
+        let etag = HeaderText::new().etag(topic, partition, entry.header.offset, representation.letter());
+        push_string(out, etag.to_str().unwrap_or_default());
+        entry_document::push_members(out, self.batch.form(one_line), &entry.borrowed())?;
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn form(&self, one_line: bool) -> Form {
+        let (value, origin) = match self.representation {
+            Representation::Raw => (ValueFormat::Bytes, Origin::Place),
+            Representation::Json | Representation::Text => (self.value, Origin::Place),
+            Representation::Entry => (self.value, Origin::Whole),
+        };
+        Form { value: Some(value), origin, one_line }
+    }
+}

@@ -1,0 +1,79 @@
+//! Threads for reads that take longer than a hand-off.
+//!
+//! They are few, so that look-ups and ingest keep their share of the machine however many scans are asked for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::code::Code;
+use super::problem::Problem;
+use crate::config::sections::ScanConfig;
+
+/// How long a read waits for its turn: longer and the client had better come back.
+const WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// Threads for one kind of reads.
+#[derive(Debug)]
+pub(super) struct Pool(Arc<Semaphore>);
+
+/// The pools of the data listener. An export lasts as long as its client likes, so that it has its own.
+#[derive(Debug)]
+pub(super) struct Pools {
+    /// Of pages and batches.
+    pub(super) answers: Pool,
+    /// Of exports.
+    pub(super) exports: Pool,
+}
+
+/// A turn in a pool.
+#[derive(Debug)]
+pub(super) struct Turn(OwnedSemaphorePermit);
+
+impl Pools {
+    pub(super) fn new(config: &ScanConfig) -> Self {
+        Self { answers: Pool::new(config.parallel), exports: Pool::new(config.exports_max) }
+    }
+}
+
+impl Pool {
+    fn new(threads: usize) -> Self {
+        Self(Arc::new(Semaphore::new(threads.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Waits for a turn, though not for long.
+    ///
+    /// # Errors
+    /// `overloaded`.
+    pub(super) async fn turn(&self) -> Result<Turn, Problem> {
+        let permit = tokio::time::timeout(WAIT_MAX, Arc::clone(&self.0).acquire_owned()).await;
+        let busy = || Problem::new(Code::OVERLOADED, "as many reads of many entries run as are allowed");
+        // Invariant: the semaphore is never closed.
+        permit.ok().and_then(Result::ok).map(Turn).ok_or_else(busy)
+    }
+
+    /// Waits for a turn, reads, and returns what was read.
+    ///
+    /// # Errors
+    /// `overloaded`, `internal`, and those of `read`.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let read = self.turn().await?.start(read).await;
+        // The panic hook has told where it happened.
+        read.unwrap_or_else(|_| Err(Problem::new(Code::INTERNAL, "the service made a mistake while it read")))
+    }
+}
+
+impl Turn {
+    /// Starts to read; the turn is over when that ends.
+    pub(super) fn start<T: Send + 'static>(self, read: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        spawn_blocking(move || {
+            let _held = self.0;
+            read()
+        })
+    }
+}

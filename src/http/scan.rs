@@ -1,0 +1,142 @@
+//! Scans: `GET /v1/views/{view}/entries`, by pages or as one stream.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::LINK;
+
+use self::ask::Ask;
+use super::code::Code;
+use super::entry_document::{push_item, push_string};
+use super::many::{self, push_moment};
+use super::ndjson::{self, Cut, Lined, Lines};
+use super::openapi::{lists, parameters, problems};
+use super::problem::Problem;
+use super::state::AppState;
+use crate::config::sections::ScanConfig;
+use crate::store::{Extent, Snapshot};
+use crate::view::{LookUpError, Moment, View};
+
+mod ask;
+
+/// Longest URL of a next page: what every client and proxy of ours still sends, with room for the other headers.
+const NEXT_BYTES_MAX: usize = 60 * 1024;
+
+/// One page, written.
+struct Page {
+    moment: Moment,
+    document: Vec<u8>,
+    next: Option<String>,
+}
+
+/// Walks a range of keys, page by page.
+///
+/// With `Accept: application/x-ndjson` the whole range is sent: a line per entry, and a last one. Without
+/// `"end":true` there, something is missing.
+#[utoipa::path(
+    get,
+    path = "/v1/views/{view}/entries",
+    tag = "look-ups",
+    operation_id = "scan",
+    params(
+        parameters::View,
+        parameters::Prefix,
+        parameters::Start,
+        parameters::End,
+        parameters::Enc,
+        parameters::Order,
+        parameters::Fields,
+        parameters::Limit,
+        parameters::Cursor
+    ),
+    responses(lists::Scanned, problems::OfScans)
+)]
+pub(super) async fn entries(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
+    let view = Arc::clone(state.view(request.uri())?);
+    let lines = many::wants_lines(request.headers())?;
+    let ask = Ask::read(&view, request.uri(), lines, state.scan().page_entries_max)?;
+    if lines {
+        let turn = state.pools().exports.turn().await?;
+        let (moment, body) = ndjson::answer(turn, &view, state.scan().export_time_max, ask).await?;
+        return Ok(many::answer(&view, &moment, true, body));
+    }
+    let (read, config) = (Arc::clone(&view), state.scan().clone());
+    let page = state.pools().answers.run(move || page(&read, &ask, &config)).await?;
+    let mut response = many::answer(&view, &page.moment, false, Body::from(page.document));
+    if let Some(next) = page.next {
+        let link = HeaderValue::from_maybe_shared(bytes::Bytes::from(format!("<{next}>; rel=\"next\"")));
+        let unwritable =
+            |_| Problem::new(Code::INTERNAL, "the address of the next page could not be written");
+        response.headers_mut().insert(LINK, link.map_err(unwritable)?);
+    }
+    Ok(response)
+}
+
+fn page(view: &View, ask: &Ask, config: &ScanConfig) -> Result<Page, Problem> {
+    let refused = |error: LookUpError| many::refused(view, &error);
+    let started = Instant::now();
+    let bytes_max = usize::try_from(config.answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
+    let snapshot = view.snapshot().map_err(refused)?;
+    let mut entries =
+        snapshot.entries(&ask.rest, ask.order, Extent::Page).map_err(|error| refused(error.into()))?;
+    let mut out = b"{\"items\":[".to_vec();
+    let (mut count, mut last, mut more) = (0, Vec::new(), false);
+    while let Some((key, entry)) = entries.step().map_err(|error| refused(error.into()))? {
+        let full = count >= ask.limit || out.len() >= bytes_max || started.elapsed() >= config.page_time_max;
+        // A page of no entry would lead nowhere.
+        if full && count > 0 {
+            more = true;
+            break;
+        }
+        if count > 0 {
+            out.push(b',');
+        }
+        push_item(&mut out, ask.form, ask.encoding, key, &entry).map_err(|error| refused(error.into()))?;
+        last.clear();
+        last.extend_from_slice(key);
+        count += 1;
+    }
+    let next = if more { Some(next(view, ask, &last)?) } else { None };
+    let moment = Moment::of(&snapshot);
+    out.extend_from_slice(b"],\"next\":");
+    match &next {
+        Some(next) => push_string(&mut out, next),
+        None => out.extend_from_slice(b"null"),
+    }
+    push_moment(&mut out, &moment);
+    out.push(b'}');
+    Ok(Page { moment, document: out, next })
+}
+
+/// Returns the URL of the page behind `last`.
+fn next(view: &View, ask: &Ask, last: &[u8]) -> Result<String, Problem> {
+    let separator = if ask.query.is_empty() { "" } else { "&" };
+    let cursor = ask.walk(view).cursor(last);
+    let next = format!("/v1/views/{}/entries?{}{separator}cursor={cursor}", view.name(), ask.query);
+    if next.len() > NEXT_BYTES_MAX {
+        let detail = format!(
+            "the page ends with a key that is too long for a cursor: ask with another `limit`, or with `Accept: {}`",
+            ndjson::CONTENT_TYPE
+        );
+        return Err(Problem::new(Code::CONTENT_TOO_LARGE, detail));
+    }
+    Ok(next)
+}
+
+impl Lined for Ask {
+    fn open<'v>(&self, view: &'v View) -> Result<Snapshot<'v>, LookUpError> {
+        view.snapshot()
+    }
+
+    fn write(&self, _view: &View, snapshot: &Snapshot<'_>, lines: &mut Lines) -> Result<(), Cut> {
+        let mut entries = snapshot.entries(&self.rest, self.order, Extent::Whole)?;
+        while let Some((key, entry)) = entries.step()? {
+            lines.push(|out| push_item(out, self.form, self.encoding, key, &entry))?;
+        }
+        Ok(())
+    }
+}

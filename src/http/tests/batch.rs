@@ -1,0 +1,193 @@
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::fixture::{Answer, Fixture, TAG, send_body};
+use crate::config::sections::{KeyFormat, ValueFormat};
+
+const PATH: &str = "/v1/views/users/lookup";
+const JSON: (&str, &str) = ("content-type", "application/json");
+const LINES: (&str, &str) = ("accept", "application/x-ndjson");
+
+async fn post(fixture: &Fixture, headers: &[(&str, &str)], body: impl Into<String>) -> Answer {
+    send_body(fixture.data(), Method::POST, PATH, headers, body.into()).await
+}
+
+/// The lines of a stream; the last one apart.
+fn lines(answer: &Answer) -> (Vec<Value>, Value) {
+    let mut lines: Vec<Value> =
+        answer.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.pop().unwrap();
+    (lines, last)
+}
+
+#[tokio::test]
+async fn keys_are_answered_in_order_with_duplicates_and_misses_at_one_position() {
+    let mut fixture = Fixture::users();
+    let odd = r#"{"n":12345678901234567890.10, "n":"\u00e9"}"#;
+    fixture.put(b"u1", Some(odd.as_bytes()));
+    fixture.put(b"u2", Some(b"2"));
+    fixture.put(b"u2", None);
+    let answer = post(&fixture, &[JSON], r#"{"keys":["u1","u2","u1",""]}"#).await;
+    let item = format!(
+        "{{\"key\":\"u1\",\"found\":true,\"etag\":\"\\\"{TAG}.0.0.e\\\"\",\"value\":{odd},\"partition\":0,\"offset\":0,\
+         \"timestamp\":\"1970-01-01T00:00:00.000Z\",\"timestamp_type\":\"create\",\
+         \"headers\":[[\"trace\",\"MQ==\"],[\"none\",null]]}}"
+    );
+    let expected = format!(
+        "{{\"items\":[{item},{{\"key\":\"u2\",\"found\":false}},{item},{{\"key\":\"\",\"found\":false}}],\
+         \"position\":\"v1=0:2;t={TAG}\",\"generation\":2}}"
+    );
+    assert_eq!((answer.status, answer.text()), (StatusCode::OK, &*expected));
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("cache-control", "private, max-age=1"),
+        ("vary", "Accept, Accept-Encoding"),
+        ("view-position", &*format!("v1=0:2;t={TAG}")),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    assert!(answer.header("view-status").starts_with("state=live"));
+    let etag = answer.json()["items"][0]["etag"].as_str().unwrap().to_owned();
+    let path = "/v1/views/users/keys/u1?format=entry";
+    let held = fixture.send(Method::GET, path, &[("if-none-match", &etag)]).await;
+    assert_eq!(held.status, StatusCode::NOT_MODIFIED, "the tag is the one of the look-up");
+}
+
+#[tokio::test]
+async fn a_batch_of_many_keys_is_answered_as_one_of_few() {
+    let mut fixture = Fixture::users();
+    for number in 0..300 {
+        fixture.put(format!("u{number}").as_bytes(), Some(number.to_string().as_bytes()));
+    }
+    let keys: Vec<_> = (0..1000).map(|number| format!("u{}", (number * 7) % 400)).collect();
+    let answer = post(&fixture, &[JSON], json!({"keys": keys, "format": "json"}).to_string()).await;
+    let items = answer.json()["items"].as_array().unwrap().clone();
+    assert_eq!(items.len(), keys.len());
+    for (item, key) in items.iter().zip(&keys) {
+        let number: u32 = key[1..].parse().unwrap();
+        let value = (number < 300).then_some(number);
+        assert_eq!((&item["key"], &item["found"]), (&json!(key), &json!(value.is_some())));
+        assert_eq!(item.get("value").cloned(), value.map(Value::from));
+        assert_eq!((item.get("offset"), item.get("timestamp")), (value.map(Value::from).as_ref(), None));
+    }
+    let streamed = post(&fixture, &[JSON, LINES], json!({"keys": keys, "format": "json"}).to_string()).await;
+    assert_eq!(streamed.header("content-type"), "application/x-ndjson");
+    let (items_of_lines, last) = lines(&streamed);
+    assert_eq!(items_of_lines, items);
+    let position = streamed.header("view-position");
+    assert_eq!(last, json!({"end": true, "count": 1000, "position": position, "generation": 2}));
+}
+
+#[tokio::test]
+async fn keys_are_written_as_the_batch_says() {
+    let mut fixture = Fixture::live(KeyFormat::I64, ValueFormat::Bytes);
+    fixture.put(&(-7_i64).to_be_bytes(), Some(b"seven"));
+    let long = vec![b'a'; 20_000];
+    fixture.put(&long, Some(b"long"));
+    let text = String::from_utf8(long).unwrap();
+    for (body, key) in [
+        (json!({"keys": ["-7"]}), "-7"),
+        (json!({"keys": ["fffffffffffffff9"], "enc": "hex"}), "fffffffffffffff9"),
+        (json!({"keys": ["__________k"], "enc": "base64url", "format": "raw"}), "__________k"),
+        (json!({"keys": [text], "enc": "utf8"}), &*text),
+    ] {
+        let item = &post(&fixture, &[JSON], body.to_string()).await.json()["items"][0];
+        assert_eq!((&item["key"], &item["found"]), (&json!(key), &json!(true)), "{body}");
+        assert!(item["value_base64"].is_string() && item.get("error").is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_what_the_view_says_is_the_error_of_its_item() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"bad", Some(b"{\"n\":"));
+    fixture.put(b"empty", Some(b""));
+    fixture.put(b"pretty", Some(b"{\n\"n\": 1\r\n}"));
+    let body = r#"{"keys":["bad","empty","pretty"]}"#;
+    let items = post(&fixture, &[JSON], body).await.json()["items"].clone();
+    for (number, base64) in [(0, "eyJuIjo="), (1, "")] {
+        assert_eq!(items[number]["value_base64"], base64);
+        assert_eq!(items[number]["error"]["code"], "value-not-representable");
+    }
+    assert_eq!((&items[2]["value"]["n"], items[2].get("error")), (&json!(1), None));
+    let (streamed, _) = lines(&post(&fixture, &[JSON, LINES], body).await);
+    assert_eq!(json!(streamed), items);
+    let raw = post(&fixture, &[JSON], r#"{"keys":["bad"],"format":"raw"}"#).await.json()["items"][0].clone();
+    assert_eq!((&raw["value_base64"], raw.get("error")), (&json!("eyJuIjo="), None));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_said_without_repeating_it() {
+    let fixture = Fixture::users();
+    let many = json!({"keys": vec!["k"; 1001]}).to_string();
+    let long = json!({"keys": ["k".repeat(1024 * 1024)]}).to_string();
+    for (body, code, says) in [
+        ("", "bad-body", "must be a JSON object"),
+        ("[[\"secret\"]]", "bad-body", "must be a JSON object"),
+        ("{\"keys\":[\"secret\"]", "bad-body", "must be a JSON object"),
+        ("{}", "bad-body", "`keys` is missing"),
+        ("{\"keys\":\"secret\"}", "bad-body", "`keys` must be a list of strings"),
+        ("{\"keys\":[1]}", "bad-body", "`keys` must be a list of strings"),
+        ("{\"keys\":[],\"keys\":[\"secret\"]}", "bad-body", "each is given once"),
+        ("{\"keys\":[],\"fromat\":\"raw\"}", "bad-body", "did you mean `format`?"),
+        ("{\"keys\":[],\"secret\":1}", "bad-body", "takes `keys`, `enc`, `format`"),
+        ("{\"keys\":[],\"enc\":\"secret\"}", "bad-body", "`enc` must be one of `utf8`"),
+        ("{\"keys\":[\"secret\"],\"enc\":\"i64\"}", "bad-key", "decimal number"),
+        ("{\"keys\":[],\"format\":\"text\"}", "value-not-representable", "no such representation"),
+        (&many, "content-too-large", "at most 1000 keys"),
+        (&long, "content-too-large", "more than 1048576 bytes"),
+    ] {
+        let answer = post(&fixture, &[JSON], body).await;
+        assert_eq!(answer.problem(), code, "{}", body.get(..40).unwrap_or(body));
+        assert!(answer.text().contains(says) && !answer.text().contains("secret"), "{}", answer.text());
+    }
+    for headers in [&[][..], &[("content-type", "text/plain")]] {
+        assert_eq!(post(&fixture, headers, "{\"keys\":[]}").await.problem(), "unsupported-media-type");
+    }
+    let answer = post(&fixture, &[JSON, ("accept", "text/html")], "{\"keys\":[]}").await;
+    assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_ACCEPTABLE, "not-acceptable"));
+    let empty = post(&fixture, &[JSON], "{\"keys\":[]}").await;
+    assert_eq!(empty.text(), "{\"items\":[],\"position\":null,\"generation\":2}");
+}
+
+#[tokio::test]
+async fn an_answer_that_would_be_too_long_names_its_limit_and_can_be_streamed() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"big", Some(format!("\"{}\"", "x".repeat(100_000)).as_bytes()));
+    let body = json!({"keys": vec!["big"; 100]}).to_string();
+    let answer = post(&fixture, &[JSON], body.clone()).await;
+    assert_eq!((answer.status, &*answer.problem()), (StatusCode::PAYLOAD_TOO_LARGE, "content-too-large"));
+    assert!(answer.text().contains("http.scan.answer_bytes_max"), "{}", answer.text());
+    let (items, last) = lines(&post(&fixture, &[JSON, LINES], body).await);
+    assert_eq!((items.len(), &last["end"]), (100, &json!(true)));
+}
+
+#[tokio::test]
+async fn a_view_that_restores_answers_no_batch() {
+    let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
+    fixture.put(b"u1", Some(b"1"));
+    for headers in [&[JSON][..], &[JSON, LINES]] {
+        let answer = post(&fixture, headers, r#"{"keys":["u1"]}"#).await;
+        assert_eq!((answer.status, &*answer.problem()), (StatusCode::SERVICE_UNAVAILABLE, "view-restoring"));
+    }
+}
+
+/// FAULTS row 6.
+#[tokio::test]
+async fn damage_is_an_error_of_the_whole_batch_and_never_a_miss() {
+    let mut fixture = Fixture::users();
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(3000).collect();
+    for number in 0..30 {
+        fixture.put(format!("u{number}").as_bytes(), Some(format!("\"{noise}{number}\"").as_bytes()));
+    }
+    let fixture = fixture.damaged();
+    let body = json!({"keys": (0..30).map(|number| format!("u{number}")).collect::<Vec<_>>()}).to_string();
+    let answer = post(&fixture, &[JSON], body.clone()).await;
+    assert_eq!(
+        (answer.status, &*answer.problem()),
+        (StatusCode::INTERNAL_SERVER_ERROR, "storage-corruption")
+    );
+    let (items, last) = lines(&post(&fixture, &[JSON, LINES], body).await);
+    assert!(items.iter().all(|item| item["found"] == true));
+    assert_eq!((&last["end"], &last["error"]["code"]), (&json!(false), &json!("storage-corruption")));
+}
