@@ -129,7 +129,7 @@ fn start_views(config: &Config, resources: &Resources, supervisor: &Supervisor) 
         let Opened { store, writer, quarantined } =
             Store::open(&dir, &view.topic, resources, config.store.corrupt_kept)
                 .with_context(|| format!("view '{name}' cannot be opened"))?;
-        let progress = Arc::new(Progress::new(Bounds::of(&config.watch)));
+        let progress = Arc::new(Progress::new(Bounds::of(&config.http.watch)));
         if let Some((aside, detail)) = quarantined {
             let detail = format!("{detail}; moved to {} and restored from Kafka", aside.display());
             tracing::error!(view = %name, detail, "the store was damaged");

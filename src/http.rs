@@ -40,6 +40,7 @@ mod request_id;
 mod scan;
 mod server;
 mod state;
+mod watch;
 
 use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
@@ -75,6 +76,7 @@ fn data_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(lookup::by_path))
         .routes(routes!(lookup::by_query, batch::look_up))
         .routes(routes!(scan::entries))
+        .routes(routes!(watch::watch))
         .routes(routes!(describe::all_problems))
         .routes(routes!(describe::problem))
         .routes(routes!(openapi::of_data))

@@ -1,6 +1,7 @@
 //! One view as the read side sees it: look-ups, condition, status.
 
 mod condition;
+pub mod feed;
 mod many;
 mod operation;
 mod status;
@@ -220,6 +221,13 @@ impl View {
     #[must_use]
     pub fn operation(&self, id: OperationId) -> Option<OperationStatus> {
         operation::status(self, id)
+    }
+
+    /// Returns whether every wanted partition has caught up once.
+    #[must_use]
+    pub fn was_whole(&self) -> bool {
+        let table = self.store.table();
+        table.was_complete() || self.is_complete(&table)
     }
 
     /// Every wanted partition is served, and there is at least one.

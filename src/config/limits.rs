@@ -36,7 +36,7 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "kafka.request_timeout" => Timespan(10 * MS, REQUEST_MAX),
         // Clients ask for whole seconds.
         "http.wait_max" => Timespan(Duration::from_secs(1), HOUR),
-        "http.waiters_max" | "watch.watchers_max" => Count(0, 1_000_000),
+        "http.waiters_max" | "http.watch.watchers_max" => Count(0, 1_000_000),
         "http.connections_max" | "batch.records_max" | "http.scan.page_entries_max" => Count(1, 1_000_000),
         "http.header_timeout" | "http.request_timeout" | "http.scan.page_time_max" | "shutdown.grace" => {
             Timespan(MS, HOUR)
@@ -50,10 +50,10 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         // Each is a thread.
         "store.background_jobs" | "http.scan.parallel" | "http.scan.exports_max" => Count(1, 256),
         "store.corrupt_kept" => Count(0, 1000),
-        "watch.changes_max" => Count(1, 100_000_000),
-        "watch.changes_bytes_max" => Size(ByteSize::kib(64), ByteSize::gib(16)),
-        "watch.bookmark_interval" => Timespan(10 * MS, HOUR),
-        "watch.lifetime" => Timespan(10 * MS, 365 * 24 * HOUR),
+        "http.watch.changes_max" => Count(1, 100_000_000),
+        "http.watch.changes_bytes_max" => Size(ByteSize::kib(64), ByteSize::gib(16)),
+        "http.watch.bookmark_interval" => Timespan(10 * MS, HOUR),
+        "http.watch.lifetime" => Timespan(10 * MS, 365 * 24 * HOUR),
         "batch.bytes_max" | "http.scan.answer_bytes_max" => Size(ByteSize::kib(1), ByteSize::gib(1)),
         "batch.wait_restoring" | "batch.wait_following" => Timespan(MS, Duration::from_secs(60)),
         "mirror.interval" => Timespan(100 * MS, HOUR),

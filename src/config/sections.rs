@@ -47,9 +47,6 @@ pub struct Config {
     /// Building a fresh state of a partition beside the one that serves.
     #[serde(default)]
     pub rebuild: RebuildConfig,
-    /// Watching views.
-    #[serde(default)]
-    pub watch: WatchConfig,
     /// Stopping.
     #[serde(default)]
     pub shutdown: ShutdownConfig,
@@ -139,6 +136,8 @@ pub struct HttpConfig {
     pub waiters_max: usize,
     /// Reads of many entries: scans, exports and batches.
     pub scan: ScanConfig,
+    /// Watching views.
+    pub watch: WatchConfig,
 }
 
 /// The ops listener.
@@ -297,6 +296,7 @@ impl Default for HttpConfig {
             wait_max: Duration::from_secs(30),
             waiters_max: 5_000,
             scan: ScanConfig::default(),
+            watch: WatchConfig::default(),
         }
     }
 }

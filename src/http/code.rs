@@ -104,6 +104,9 @@ codes! {
     REBUILD_RUNNING = "rebuild-running" CONFLICT final "A rebuild is running"
         "The view, or a partition that was named, is being rebuilt already."
         "Wait until it is done; `Location` leads to it where it was asked for.";
+    POSITION_GONE = "position-gone" GONE final "Position is too far back"
+        "The changes since that position are not kept any more, or the view was built anew since."
+        "Watch again with `initial=snapshot`, or without a position.";
     CONTENT_TOO_LARGE = "content-too-large" PAYLOAD_TOO_LARGE final "Too much at once"
         "The request is longer than this path takes, or asks for more than one answer may hold."
         "Ask for less at once; the detail names the limit.";

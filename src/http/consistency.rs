@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName};
 pub(super) use prefer::PREFER;
 
 use self::reach::Target;
-use self::token::Token;
+pub(super) use self::token::Token;
 use super::about;
 use super::code::Code;
 use super::patience::Patience;

@@ -124,6 +124,8 @@ struct Links {
     lookup: String,
     #[schema(example = "/v1/views/users/entries{?prefix,start,end,enc,order,fields,limit,cursor}")]
     entries: String,
+    #[schema(example = "/v1/views/users/watch{?key,prefix,enc,initial,format,from}")]
+    watch: String,
 }
 
 /// A kind of problem.
@@ -231,6 +233,7 @@ fn description(view: &View, page_entries_max: usize) -> Description<'_> {
             key: format!("{path}/keys/{{key}}{{?enc,format,read_after,max_staleness,allow}}"),
             lookup: format!("{path}/lookup{{?key,enc,format,read_after,max_staleness,allow}}"),
             entries: format!("{path}/entries{{?prefix,start,end,enc,order,fields,limit,cursor}}"),
+            watch: format!("{path}/watch{{?key,prefix,enc,initial,format,from}}"),
             view: path,
         },
     }

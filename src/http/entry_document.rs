@@ -98,7 +98,8 @@ pub(super) fn push_members(out: &mut Vec<u8>, form: Form, entry: &EntryRef<'_>) 
     Ok(())
 }
 
-fn push_key(out: &mut Vec<u8>, encoding: KeyEncoding, key: &[u8]) {
+/// Begins an object with its key.
+pub(super) fn push_key(out: &mut Vec<u8>, encoding: KeyEncoding, key: &[u8]) {
     match encoding.document_text(key) {
         Some(text) => {
             out.extend_from_slice(b"{\"key\":");

@@ -9,6 +9,7 @@ use prometheus_client::registry::Registry;
 
 use super::exposition::names;
 use super::state::Listener;
+use super::watch::WatchMetrics;
 
 /// Upper bounds of request times in seconds: from a cached read to the time limit.
 const REQUEST_SECONDS: [f64; 10] =
@@ -38,6 +39,7 @@ pub(super) struct HttpMetrics {
     seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     connections: Family<ListenerLabels, Gauge>,
     waiting: Gauge,
+    watches: WatchMetrics,
 }
 
 impl Default for HttpMetrics {
@@ -47,6 +49,7 @@ impl Default for HttpMetrics {
             seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
             connections: Family::default(),
             waiting: Gauge::default(),
+            watches: WatchMetrics::default(),
         }
     }
 }
@@ -73,11 +76,17 @@ impl HttpMetrics {
         self.waiting.clone()
     }
 
+    /// Returns what watches count.
+    pub(super) fn watches(&self) -> WatchMetrics {
+        self.watches.clone()
+    }
+
     /// Adds the metrics to what a scrape shows.
     pub(super) fn register(&self, registry: &mut Registry) {
         names::HTTP_REQUESTS.register(registry, self.requests.clone());
         names::HTTP_REQUEST_SECONDS.register(registry, self.seconds.clone());
         names::HTTP_CONNECTIONS.register(registry, self.connections.clone());
         names::HTTP_WAITING.register(registry, self.waiting.clone());
+        self.watches.register(registry);
     }
 }

@@ -17,6 +17,7 @@ use super::metrics::HttpMetrics;
 use super::patience::Waiting;
 use super::pool::Pools;
 use super::problem::Problem;
+use super::watch::Watchers;
 use crate::config::sections::{HttpConfig, ScanConfig};
 use crate::store::Resources;
 use crate::view::{View, Views};
@@ -33,6 +34,7 @@ struct Shared {
     waiting: Waiting,
     scan: ScanConfig,
     pools: Pools,
+    watchers: Watchers,
     metrics: HttpMetrics,
     registry: Registry,
 }
@@ -67,7 +69,10 @@ impl AppState {
         let HttpConfig { request_timeout, ref scan, .. } = *config;
         let (pools, scan) = (Pools::new(scan), scan.clone());
         let waiting = Waiting::new(config, metrics.waiting(), Arc::clone(&health));
-        Self(Arc::new(Shared { views, health, request_timeout, waiting, scan, pools, metrics, registry }))
+        let watchers = Watchers::new(&config.watch, metrics.watches());
+        let shared =
+            Shared { views, health, request_timeout, waiting, scan, pools, watchers, metrics, registry };
+        Self(Arc::new(shared))
     }
 
     /// Returns the gauge of open connections of a listener.
@@ -115,6 +120,10 @@ impl AppState {
 
     pub(super) fn pools(&self) -> &Pools {
         &self.0.pools
+    }
+
+    pub(super) fn watchers(&self) -> &Watchers {
+        &self.0.watchers
     }
 
     pub(super) fn metrics(&self) -> &HttpMetrics {

@@ -12,3 +12,4 @@ mod lookups;
 mod probes;
 mod scan;
 mod sockets;
+mod watch;

@@ -37,6 +37,12 @@ impl KeyRange {
         Self { start: prefix.to_vec(), end }
     }
 
+    /// Returns the range of one key.
+    #[must_use]
+    pub fn of_key(key: &[u8]) -> Self {
+        Self { start: key.to_vec(), end: Some([key, &[0]].concat()) }
+    }
+
     /// Returns whether no key can lie in the range.
     #[must_use]
     pub fn is_empty(&self) -> bool {

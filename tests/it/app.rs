@@ -6,11 +6,13 @@ mod facts;
 mod http;
 mod instance;
 mod onlookers;
+mod watcher;
 
 pub use builder::AppBuilder;
 pub use http::{Connection, Response};
 pub use instance::Exit;
 pub use onlookers::versioned;
+pub use watcher::{Watcher, Watching};
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

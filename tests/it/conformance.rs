@@ -33,10 +33,11 @@ fn both_listeners_answer_as_their_documents_say() {
         Record::put(format!("u{}", number % 500), format!("{{\"id\":{number},\"name\":\"Ada\"}}"))
     }));
     topic.write_all((0..50).map(|number| Record::delete(format!("u{}", 450 + number))));
-    // Requests may ask to wait; how long they may is not what this is about.
+    // Requests may ask to wait, and watches go on; how long they may is not what this is about.
     let app = TestApp::builder(kafka)
         .view("users", &topic)
         .set("http.wait_max", "1s")
+        .set("http.watch.lifetime", "200ms")
         .set("ops.admin", true)
         .start()
         .restored();

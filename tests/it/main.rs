@@ -53,3 +53,4 @@ mod rights;
 mod stored;
 mod undeliverable;
 mod warned;
+mod watch;

@@ -10,11 +10,11 @@ const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Records that an answer has to reflect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token {
+pub(in crate::http) struct Token {
     /// The highest offset by partition; at least one.
-    pub(super) offsets: BTreeMap<Partition, Offset>,
+    pub(in crate::http) offsets: BTreeMap<Partition, Offset>,
     /// Tag of the topic, if it is told.
-    pub(super) tag: Option<TopicTag>,
+    pub(in crate::http) tag: Option<TopicTag>,
 }
 
 impl Token {
@@ -22,11 +22,12 @@ impl Token {
     ///
     /// # Errors
     /// What is wrong, without repeating it.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(in crate::http) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err("a position has at most 16384 bytes");
         }
-        let text = text.trim_ascii();
+        // The id of an event of a watch is a position too; of which builds it is does not matter here.
+        let text = text.split_once(";b=").map_or(text, |(position, _)| position).trim_ascii();
         let (list, tag) = match text.split_once(';') {
             Some((list, rest)) => (list, Some(tag(rest)?)),
             None => (text, None),

@@ -42,6 +42,9 @@ metrics! {
     HTTP_REQUEST_SECONDS = "statusquo_http_request" Some(Unit::Seconds), "Time to answer a request";
     HTTP_CONNECTIONS = "statusquo_http_connections" None, "Connections open";
     HTTP_WAITING = "statusquo_http_waiting" None, "Requests that wait for a position, a key or a view";
+    WATCHERS = "statusquo_watch_watchers" None, "Watches that go on";
+    WATCH_EVENTS = "statusquo_watch_events" None, "Changes and values told to those who watch, resets included";
+    WATCH_RESETS = "statusquo_watch_resets" None, "Times a client was told to begin anew, by reason";
     BUILD_INFO = "statusquo_build_info" None, "Always 1; the labels name the build";
     PROCESS_RESIDENT_MEMORY = "process_resident_memory" Some(Unit::Bytes), "Memory in RAM";
     PROCESS_OPEN_FDS = "process_open_fds" None, "Open file descriptors";

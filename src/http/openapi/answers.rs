@@ -17,6 +17,9 @@ use crate::http::representation::Representation;
 /// A value: 200.
 pub(in crate::http) struct Found;
 
+/// Events without an end: 200.
+pub(in crate::http) struct Events;
+
 /// The client holds the current one: 304.
 pub(in crate::http) struct NotModified;
 
@@ -55,6 +58,22 @@ impl IntoResponses for Found {
             }
         }
         answer("200", response.build(), &OF_DATA)
+    }
+}
+
+impl IntoResponses for Events {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let description = "Server-Sent Events: `put`, `delete`, `synced`, `bookmark` and `reset`, each with a JSON \
+            object as its data.";
+        let example = "retry: 2000\n\nevent: put\ndata: {\"key\":\"u1\",\"value\":{\"name\":\"Ada\"},\"partition\":3,\
+            \"offset\":99017}\n\nevent: synced\nid: v1=0:5,3:99017;t=k3Qz7pWx;b=9c2f41d07be6a953\ndata: \
+            {\"count\":1}\n\n";
+        let content = ContentBuilder::new()
+            .schema(Some(Object::with_type(Type::String)))
+            .example(Some(json!(example)))
+            .build();
+        let response = ResponseBuilder::new().description(description).content("text/event-stream", content);
+        answer("200", response.build(), &["Cache-Control", "View-Status"])
     }
 }
 

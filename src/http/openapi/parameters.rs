@@ -69,6 +69,18 @@ parameters! {
     MaxStaleness = Query optional "max_staleness" text(0), "5s";
     /// Answer even from a view that has not caught up once; a miss is refused all the same.
     Allow = Query optional "allow" words(&["restoring"]), "restoring";
+    /// Watch this key only, percent-encoded.
+    WatchKey = Query optional "key" text(0), "u1";
+    /// Watch the keys that start with this only, percent-encoded; not with `key`.
+    WatchPrefix = Query optional "prefix" text(0), "u";
+    /// Whether what there is already is told too (`snapshot`), or only what changes (`none`).
+    Initial = Query optional "initial" words(&["snapshot", "none"]), "snapshot";
+    /// `entry` adds timestamp and headers to each value, `raw` writes it as base64.
+    WatchFormat = Query optional "format" words(&Representation::NAMES), "entry";
+    /// Id of the last event that came: the watch goes on there.
+    LastEventId = Header optional "Last-Event-ID" text(0), "v1=0:5,3:99017;t=k3Qz7pWx;b=9c2f41d07be6a953";
+    /// The same as `Last-Event-ID`, which goes before it; a `View-Position` will do.
+    WatchFrom = Query optional "from" text(0), "v1=0:5,3:99017;t=k3Qz7pWx;b=9c2f41d07be6a953";
     /// Id of the request, at most 64 visible ASCII characters; it is kept.
     RequestId = Header optional "X-Request-Id" text(0), "8f2c41d07be6a953";
     /// Code of a problem.

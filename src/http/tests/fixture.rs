@@ -13,19 +13,20 @@ use tower::ServiceExt as _;
 use crate::batch::Batch;
 use crate::config::sections::{
     HttpConfig, KeyFormat, OnPolicyMismatch, OpsConfig, ScanConfig, StoreConfig, ValueFormat, ViewConfig,
+    WatchConfig,
 };
 use crate::config::view_name::ViewName;
 use crate::entry::SlotNumber;
 use crate::http::{AppState, Health, data_router, ops_router};
 use crate::interpretation::latest_value;
 use crate::position::{Offset, Position};
-use crate::progress::Progress;
+use crate::progress::{Bounds, Progress};
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::store::{BuildPlan, Opened, Resources, RowEdit, Store, Writer};
 use crate::time::Millis;
 use crate::topic_id::TopicId;
-use crate::view::{View, Views};
+use crate::view::{View, Views, telling};
 
 /// Tag of the topic of every fixture.
 pub(super) const TAG: &str = "AAAAAAAA";
@@ -68,6 +69,13 @@ impl Fixture {
         Self::open_with(TempDir::new().unwrap(), KeyFormat::String, ValueFormat::Json, http, 2)
     }
 
+    /// A view `users` that has caught up, with limits on those who watch it.
+    pub(super) fn watched(watch: WatchConfig) -> Self {
+        let mut fixture = Self::limited(&HttpConfig { watch, ..HttpConfig::default() });
+        fixture.catch_up();
+        fixture
+    }
+
     /// Text keys and JSON values again, after a restart and with a byte in the middle of every data file turned over.
     pub(super) fn damaged(self) -> Self {
         let Self { dir, state, writer, .. } = self;
@@ -100,7 +108,8 @@ impl Fixture {
     ) -> Self {
         let resources = Arc::new(Resources::new(&StoreConfig::default(), 1).unwrap());
         let Opened { store, mut writer, .. } = Store::open(dir.path(), "profiles", &resources, 1).unwrap();
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(Bounds::of(&http.watch)));
+        telling::begin(progress.changes(), &store.table());
         for partition in 0..partitions {
             if !store.table().serving().contains_key(&partition) {
                 writer.start_build(&plan(partition)).unwrap();
@@ -144,7 +153,7 @@ impl Fixture {
 
     pub(super) fn catch_up(&mut self) {
         for partition in 0..2 {
-            assert!(self.writer.promote(partition).unwrap());
+            self.promote(partition);
             self.writer.store().table().serving()[&partition].set_caught_up_at(Millis::now());
             self.progress.want(partition).set_caught_up();
             self.progress.waiters().wake_all();
@@ -159,8 +168,15 @@ impl Fixture {
         for (key, value) in records {
             self.apply(slot, key, Some(value));
         }
-        assert!(self.writer.promote(0).unwrap());
+        self.promote(0);
         self.progress.waiters().wake_all();
+    }
+
+    /// Tells it as the writer does.
+    fn promote(&mut self, partition: i32) {
+        let before = self.writer.store().table();
+        assert!(self.writer.promote(partition).unwrap());
+        telling::moved(self.progress.changes(), partition, &before, &self.writer.store().table());
     }
 
     /// Changes what is decided of a partition, as the coordinator does.
@@ -188,7 +204,9 @@ impl Fixture {
             Record { partition: 0, offset, leader_epoch: None, timestamp, key: Some(key), value, headers };
         let mut batch = Batch::new(0, true).with_value_bytes_max(VALUE_BYTES_MAX);
         batch.push(slot, &record, latest_value(&record).unwrap());
+        let told = telling::before(&self.writer.store().table(), &batch);
         self.writer.apply(&mut batch).unwrap();
+        telling::applied(self.progress.changes(), &told, &mut batch);
         let table = self.writer.store().table();
         let serving = table.serving().iter().map(|(partition, slot)| (*partition, slot.position()));
         self.progress.waiters().reached(serving);

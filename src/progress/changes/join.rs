@@ -65,6 +65,10 @@ impl Changes {
                     joined.reached.insert(*partition, Reached { slot: serving.slot, position });
                 }
                 Some(reason) => {
+                    // What is there again is not new to a client that knew it.
+                    let again = reason == Reason::PartitionAdded && known.positions.contains_key(partition);
+                    let reason = if again { Reason::TopicRecreated } else { reason };
+                    joined.entangled |= again && ring.entangled;
                     joined.lost.entry(reason).or_default().insert(*partition);
                     joined.entangled |= serving.entangled;
                 }
@@ -94,7 +98,7 @@ impl Serving {
         let moved = match since {
             Since::Number(number) => number < self.since,
             // A position alone does not tell of which slot it is, so it counts only where there was no other.
-            Since::Untold => self.reason.is_some(),
+            Since::Untold => self.reason.is_some_and(|reason| reason != Reason::PartitionAdded),
             Since::Unknown => return Some(Reason::Gap),
         };
         if moved {

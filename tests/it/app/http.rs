@@ -140,6 +140,15 @@ impl Connection {
         }
     }
 
+    /// Waits for the next piece of an answer without a known length; its end is an error.
+    pub fn receive_chunk(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.read_line()?;
+        let length = usize::from_str_radix(&line, 16).map_err(|_| malformed(&line))?;
+        let chunk = self.receive_exactly(length)?;
+        self.read_line()?;
+        if length == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(chunk) }
+    }
+
     fn receive_chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {

@@ -1,0 +1,94 @@
+//! Watches: what there is, then every change of it, as Server-Sent Events.
+
+mod ask;
+mod event;
+mod event_id;
+mod stream;
+mod watchers;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
+
+pub(super) use self::watchers::{WatchMetrics, Watchers};
+
+use self::ask::{Ask, From};
+use self::event::Writer;
+use self::stream::Stream;
+use super::about::{self, VIEW_STATUS};
+use super::code::Code;
+use super::openapi::{answers, parameters, problems};
+use super::problem::Problem;
+use super::state::AppState;
+use crate::progress::Reason;
+use crate::view::View;
+use crate::view::feed::{Before, Feed, Gone};
+
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+/// Has a proxy pass events on as they come.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Watches a view: what there is, then every change of it.
+///
+/// Server-Sent Events, for the `EventSource` of a browser, `curl -N` and the like.
+#[utoipa::path(
+    get,
+    path = "/v1/views/{view}/watch",
+    tag = "views",
+    operation_id = "watch",
+    params(
+        parameters::View,
+        parameters::WatchKey,
+        parameters::WatchPrefix,
+        parameters::Enc,
+        parameters::Initial,
+        parameters::WatchFormat,
+        parameters::LastEventId,
+        parameters::WatchFrom
+    ),
+    responses(answers::Events, problems::OfWatches)
+)]
+pub(super) async fn watch(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
+    let view = state.view(request.uri())?;
+    let ask = Ask::read(view.config(), request.uri(), request.headers())?;
+    if state.health().is_stopping() {
+        return Err(Problem::new(Code::SHUTTING_DOWN, "the service stops; watch another instance"));
+    }
+    if !view.was_whole() {
+        return Err(about::restoring(view));
+    }
+    let watcher = state.watchers().admit(view)?;
+    let feed = Feed::new(view, ask.wanted, &before(view, ask.from)).map_err(|Gone| gone(view))?;
+    let writer = Writer::new(view, ask.form, ask.encoding);
+    let body = Stream::new(&state, feed, writer, watcher).into_body();
+    Ok(answer(view, body))
+}
+
+/// Returns what the client knows, as far as it is of this topic.
+fn before(view: &View, from: From) -> Before {
+    match from {
+        From::Start => Before::Nothing,
+        From::Nowhere => Before::Lost(Reason::Gap),
+        From::Known(_, tag) if tag.is_some() && tag != event_id::tag(view) => {
+            Before::Lost(Reason::TopicRecreated)
+        }
+        From::Known(known, _) => Before::Known(known),
+    }
+}
+
+fn gone(view: &View) -> Problem {
+    let detail = "what changed since that position cannot be told; watch with `initial=snapshot`";
+    about::problem(view, Code::POSITION_GONE, detail)
+}
+
+fn answer(view: &View, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, EVENT_STREAM);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    headers.insert(VIEW_STATUS, about::status(view));
+    response
+}

@@ -1,0 +1,201 @@
+//! Feeds over a real store, against a fold of everything that was written.
+
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proptest::prelude::*;
+
+use self::world::{Client, World};
+use super::*;
+
+#[derive(Debug, Clone)]
+enum Act {
+    /// A value for a key, in its own partition, or in another one as another producer would choose.
+    Put(u8, bool),
+    Delete(u8, bool),
+    Rebuild(Partition),
+    Drop(Partition),
+    /// The client is told one piece.
+    Read,
+    /// The client is told everything there is.
+    ReadAll,
+    /// The client comes back with what it remembers.
+    Reconnect,
+    /// The client is cut off amid a piece, and comes back.
+    Cut,
+}
+
+fn act(strays: bool) -> impl Strategy<Value = Act> {
+    let stray = if strays { any::<bool>().boxed() } else { Just(false).boxed() };
+    prop_oneof![
+        12 => (0..24_u8, stray.clone()).prop_map(|(key, stray)| Act::Put(key, stray)),
+        5 => (0..24_u8, stray).prop_map(|(key, stray)| Act::Delete(key, stray)),
+        1 => (0..3).prop_map(Act::Rebuild),
+        1 => (0..3).prop_map(Act::Drop),
+        4 => Just(Act::Read),
+        2 => Just(Act::ReadAll),
+        2 => Just(Act::Reconnect),
+        3 => Just(Act::Cut),
+    ]
+}
+
+fn run(acts: &[Act], changes: usize) {
+    let mut world = World::new(3, changes);
+    let mut client = Client::connect(&world);
+    for act in acts {
+        match act {
+            Act::Put(key, stray) => world.put(*key, *stray, true),
+            Act::Delete(key, stray) => world.put(*key, *stray, false),
+            Act::Rebuild(partition) => world.rebuild(*partition),
+            Act::Drop(partition) => world.drop_and_add(*partition),
+            Act::Read => client.read(),
+            Act::ReadAll => client.read_all(),
+            Act::Reconnect => client.reconnect(&world),
+            Act::Cut => {
+                client.read_half();
+                client.reconnect(&world);
+            }
+        }
+    }
+    client.read_all();
+    assert_eq!(client.map(), world.fold());
+    assert!(client.is_settled() && client.ahead() == 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_client_ends_with_what_there_is_wherever_it_was_cut_off(
+        acts in proptest::collection::vec(act(false), 1..80),
+        changes in prop_oneof![Just(4_usize), Just(1000)],
+    ) {
+        run(&acts, changes);
+    }
+
+    #[test]
+    fn a_client_ends_with_what_there_is_where_keys_lie_in_several_partitions(
+        acts in proptest::collection::vec(act(true), 1..80),
+        changes in prop_oneof![Just(4_usize), Just(1000)],
+    ) {
+        run(&acts, changes);
+    }
+}
+
+/// The client reads and comes back while the writer writes and rebuilds.
+#[test]
+fn nothing_is_missed_while_reads_and_writes_meet() {
+    let mut world = World::new(3, 200);
+    let (view, done) = (world.view(), Arc::new(AtomicBool::new(false)));
+    let over = Arc::clone(&done);
+    let reader = std::thread::spawn(move || {
+        let mut client = Client::of(&view);
+        let mut rounds = 0;
+        while !over.load(Ordering::Acquire) {
+            client.read();
+            rounds += 1;
+            if rounds % 10 == 0 {
+                client.read_half();
+                client.reconnect_to(&view);
+            }
+        }
+        client.read_all();
+        client.map()
+    });
+    for number in 0..10_000_u32 {
+        let key = u8::try_from(fastrand::u32(0..60)).unwrap();
+        world.put(key, false, number % 5 != 0);
+        if number % 1000 == 999 {
+            world.rebuild(fastrand::i32(0..3));
+        }
+    }
+    done.store(true, Ordering::Release);
+    assert_eq!(reader.join().unwrap(), world.fold());
+}
+
+#[test]
+fn a_rebuilt_partition_resets_that_partition_alone() {
+    let mut world = World::new(3, 1000);
+    (0..24).for_each(|key| world.put(key, false, true));
+    let mut client = Client::connect(&world);
+    client.read_all();
+    world.rebuild(1);
+    let told = client.read_told();
+    let Some(Update::Reset { reason, partitions }) = told.first() else { panic!("{told:?}") };
+    assert_eq!((*reason, partitions.clone()), (Reason::Rebuilt, Some([1].into())));
+    let of = |update: &Update| match update {
+        Update::Put { entry, .. } => Some(entry.slot.partition()),
+        _ => None,
+    };
+    let put: BTreeSet<_> = told.iter().filter_map(of).collect();
+    assert_eq!(put, [1].into());
+    let in_partition = world.fold().values().filter(|(partition, ..)| *partition == 1).count();
+    assert!(matches!(told.last(), Some(Update::Synced { count }) if *count == in_partition as u64));
+    assert_eq!(client.map(), world.fold());
+}
+
+#[test]
+fn a_slow_client_is_told_the_newest_value_of_a_key_once() {
+    let mut world = World::new(1, 1000);
+    let mut client = Client::connect(&world);
+    client.read_all();
+    (0..100).for_each(|_| world.put(7, false, true));
+    assert_eq!(client.read_told().len(), 1);
+    assert_eq!(client.map(), world.fold());
+}
+
+#[test]
+fn a_client_that_is_slower_than_the_ring_begins_anew() {
+    let mut world = World::new(3, 10);
+    let mut client = Client::connect(&world);
+    client.read_all();
+    (0..24).for_each(|key| world.put(key, false, true));
+    let told = client.read_told();
+    assert!(matches!(told.first(), Some(Update::Reset { reason: Reason::Overflow, partitions: None })));
+    assert_eq!(client.map(), world.fold());
+}
+
+#[test]
+fn only_wanted_keys_are_told() {
+    let mut world = World::new(3, 1000);
+    (0..12).for_each(|key| world.put(key, false, true));
+    let keys = KeyRange::of_key(&world::key(5));
+    let mut feed = Feed::new(&world.view(), Wanted { keys, snapshots: true }, &Before::Nothing).unwrap();
+    let told = |feed: &mut Feed| -> Vec<Update> {
+        let mut told = feed.advance().unwrap();
+        while feed.is_walking() {
+            told.extend(feed.advance().unwrap());
+        }
+        told
+    };
+    let first = told(&mut feed);
+    assert!(
+        matches!(&first[..], [Update::Put { key, .. }, Update::Synced { count: 1 }] if *key == world::key(5))
+    );
+    (0..12).for_each(|key| world.put(key, false, false));
+    let then = told(&mut feed);
+    assert!(matches!(&then[..], [Update::Delete { key, .. }] if *key == world::key(5)));
+    assert!(feed.is_settled() && feed.next() == *world.view().progress().changes().next().borrow());
+}
+
+#[test]
+fn who_wants_changes_only_is_told_no_snapshot_and_sent_away_where_some_are_lost() {
+    let mut world = World::new(3, 10);
+    world.put(1, false, true);
+    let wanted = Wanted { keys: KeyRange::default(), snapshots: false };
+    let mut feed = Feed::new(&world.view(), wanted.clone(), &Before::Nothing).unwrap();
+    assert!(feed.advance().unwrap().is_empty() && feed.is_settled());
+    let known = world::known(&feed);
+    world.put(2, false, true);
+    assert!(matches!(feed.advance().unwrap()[..], [Update::Put { .. }]));
+    assert!(Feed::new(&world.view(), wanted.clone(), &Before::Known(known.clone())).is_ok());
+    (0..24).for_each(|key| world.put(key, false, true));
+    assert_eq!(Feed::new(&world.view(), wanted.clone(), &Before::Known(known)).err(), Some(Gone));
+    assert_eq!(Feed::new(&world.view(), wanted, &Before::Lost(Reason::Gap)).err(), Some(Gone));
+    // One that is there already is told, and goes on.
+    assert!(matches!(feed.advance().unwrap()[..], [Update::Reset { reason: Reason::Overflow, .. }]));
+    world.put(3, false, true);
+    assert!(matches!(feed.advance().unwrap()[..], [Update::Put { .. }]));
+}

@@ -1,0 +1,274 @@
+//! A view whose writer the test holds, the log it was written from, and a client that keeps a map.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::batch::Batch;
+use crate::config::sections::{StoreConfig, ViewConfig};
+use crate::interpretation::latest_value;
+use crate::partitioner::Partitioner;
+use crate::position::Position;
+use crate::progress::{Bounds, Progress};
+use crate::record::{Record, Timestamp, TimestampKind};
+use crate::resume::BuildReason;
+use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
+use crate::time::Millis;
+use crate::topic_id::TopicId;
+use crate::view::telling;
+
+/// Keys with their values, and the records that set them.
+pub(super) type Map = BTreeMap<Vec<u8>, (Partition, Offset, Vec<u8>)>;
+
+#[derive(Debug, Clone)]
+struct Logged {
+    offset: i64,
+    at: i64,
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+}
+
+pub(super) struct World {
+    _dir: TempDir,
+    view: Arc<View>,
+    writer: Writer,
+    logs: Vec<Vec<Logged>>,
+    now: i64,
+}
+
+pub(super) fn key(number: u8) -> Vec<u8> {
+    format!("key-{number}").into_bytes()
+}
+
+/// What a client of `feed` would remember.
+pub(super) fn known(feed: &Feed) -> Known {
+    let (position, builds) = feed.position();
+    let positions = position.map(|(partition, last)| (partition, last.next())).collect();
+    Known { positions, builds: Some(builds) }
+}
+
+impl World {
+    pub(super) fn new(partitions: usize, changes: usize) -> Self {
+        let dir = TempDir::new().unwrap();
+        let resources = Resources::new(&StoreConfig::default(), 1).unwrap();
+        let Opened { store, writer, .. } = Store::open(dir.path(), "topic", &resources, 1).unwrap();
+        let bounds = Bounds { changes, ..Bounds::default() };
+        let progress = Arc::new(Progress::new(bounds));
+        let config: ViewConfig = serde_json::from_str(r#"{"topic":"topic"}"#).unwrap();
+        let view = View::new("users".parse().unwrap(), config, store, progress, Duration::from_secs(60));
+        let logs = vec![Vec::new(); partitions];
+        let mut world = Self { _dir: dir, view: Arc::new(view), writer, logs, now: 0 };
+        for partition in 0..partitions {
+            world.rebuild(i32::try_from(partition).unwrap());
+        }
+        world
+    }
+
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view)
+    }
+
+    fn log(&mut self, partition: Partition) -> &mut Vec<Logged> {
+        &mut self.logs[usize::try_from(partition).unwrap()]
+    }
+
+    pub(super) fn put(&mut self, number: u8, stray: bool, has_value: bool) {
+        let (key, partitions) = (key(number), u32::try_from(self.logs.len()).unwrap());
+        let home = Partitioner::Murmur2.partition(&key, partitions);
+        let partition = if stray { (home + 1) % i32::try_from(partitions).unwrap() } else { home };
+        self.now += 1;
+        let at = self.now;
+        let value = has_value.then(|| at.to_string().into_bytes());
+        let log = self.log(partition);
+        let offset = log.last().map_or(0, |last| last.offset + 1);
+        let logged = Logged { offset, at, key, value };
+        log.push(logged.clone());
+        let slot = Arc::clone(&self.view.store().table().serving()[&partition]);
+        self.apply(&slot, partition, &[logged]);
+    }
+
+    fn apply(&mut self, slot: &Slot, partition: Partition, records: &[Logged]) {
+        let mut batch = Batch::new(64, true);
+        for Logged { offset, at, key, value } in records {
+            let timestamp = Timestamp { at: Millis::new(*at), kind: TimestampKind::Create };
+            let (key, value) = (Some(key.as_slice()), value.as_deref());
+            let offset = Offset::new(*offset);
+            let record =
+                Record { partition, offset, leader_epoch: None, timestamp, key, value, headers: &[] };
+            batch.push(slot.number(), &record, latest_value(&record).unwrap());
+        }
+        let told = telling::before(&self.view.store().table(), &batch);
+        self.writer.apply(&mut batch).unwrap();
+        telling::applied(self.view.progress().changes(), &told, &mut batch);
+    }
+
+    /// Builds the partition from its log into a fresh slot, and has that one answer.
+    pub(super) fn rebuild(&mut self, partition: Partition) {
+        let log = self.log(partition).clone();
+        let high = log.last().map_or(0, |last| last.offset + 1);
+        let plan = BuildPlan {
+            partition,
+            partitions: u32::try_from(self.logs.len()).unwrap(),
+            cluster_id: "cluster".to_owned(),
+            topic_id: TopicId::new([1; 16]),
+            low: Position::ZERO,
+            high: Position::new(high),
+            observed_at: Millis::now(),
+            reason: BuildReason::FirstStart,
+        };
+        let slot = self.writer.start_build(&plan).unwrap();
+        self.apply(&slot, partition, &log);
+        let before = self.view.store().table();
+        assert!(self.writer.promote(partition).unwrap());
+        telling::moved(self.view.progress().changes(), partition, &before, &self.view.store().table());
+        self.view.progress().want(partition);
+        drop((before, slot));
+        self.writer.sweep().unwrap();
+    }
+
+    /// The partition goes, and comes back with the same log.
+    pub(super) fn drop_and_add(&mut self, partition: Partition) {
+        let before = self.view.store().table();
+        self.writer.drop_partition(partition).unwrap();
+        telling::moved(self.view.progress().changes(), partition, &before, &self.view.store().table());
+        drop(before);
+        self.rebuild(partition);
+    }
+
+    /// Folds the logs: of a key in several partitions the newest record counts.
+    pub(super) fn fold(&self) -> Map {
+        let mut newest: BTreeMap<Vec<u8>, (i64, Partition, Logged)> = BTreeMap::new();
+        for (partition, log) in self.logs.iter().enumerate() {
+            for logged in log {
+                let known = newest.get(&logged.key).map(|(at, ..)| *at);
+                if known < Some(logged.at) {
+                    let partition = i32::try_from(partition).unwrap();
+                    newest.insert(logged.key.clone(), (logged.at, partition, logged.clone()));
+                }
+            }
+        }
+        let live = newest.into_iter().filter_map(|(key, (_, partition, logged))| {
+            Some((key, (partition, Offset::new(logged.offset), logged.value?)))
+        });
+        live.collect()
+    }
+}
+
+pub(super) struct Client {
+    feed: Feed,
+    map: Map,
+    /// The newest record told of a key in a partition.
+    versions: BTreeMap<(Vec<u8>, Partition), Offset>,
+    token: Before,
+}
+
+impl Client {
+    pub(super) fn connect(world: &World) -> Self {
+        Self::of(&world.view())
+    }
+
+    pub(super) fn of(view: &Arc<View>) -> Self {
+        let feed = Feed::new(view, wanted(), &Before::Nothing).unwrap();
+        Self { feed, map: Map::new(), versions: BTreeMap::new(), token: Before::Lost(Reason::Gap) }
+    }
+
+    pub(super) fn reconnect_to(&mut self, view: &Arc<View>) {
+        self.feed = Feed::new(view, wanted(), &self.token).unwrap();
+    }
+
+    pub(super) fn reconnect(&mut self, world: &World) {
+        self.reconnect_to(&world.view());
+    }
+
+    pub(super) fn read(&mut self) {
+        self.read_piece();
+    }
+
+    fn read_piece(&mut self) -> Vec<Update> {
+        let told = self.feed.advance().unwrap();
+        for update in &told {
+            self.take(update);
+        }
+        // The service names a position with the last thing it tells, if there is one to name.
+        if self.feed.is_settled() && !told.is_empty() {
+            self.token = Before::Known(known(&self.feed));
+        }
+        told
+    }
+
+    /// Takes half of a piece, and is told no position.
+    pub(super) fn read_half(&mut self) {
+        let told = self.feed.advance().unwrap();
+        for update in told.iter().take(told.len().div_ceil(2)) {
+            self.take(update);
+        }
+    }
+
+    /// Reads until there is no news.
+    pub(super) fn read_told(&mut self) -> Vec<Update> {
+        let mut all = Vec::new();
+        loop {
+            let told = self.read_piece();
+            let next = *self.feed.view.progress().changes().next().borrow();
+            if told.is_empty() && !self.feed.is_walking() && self.feed.next() == next {
+                return all;
+            }
+            all.extend(told);
+        }
+    }
+
+    pub(super) fn read_all(&mut self) {
+        self.read_told();
+    }
+
+    /// Who drops what it knows cannot go on from before.
+    fn take(&mut self, update: &Update) {
+        if matches!(update, Update::Reset { .. }) {
+            self.token = Before::Lost(Reason::Gap);
+        }
+        match update {
+            Update::Put { key, entry } => {
+                let (partition, offset) = (entry.slot.partition(), entry.header.offset);
+                self.see(key, partition, offset);
+                self.map.insert(key.clone(), (partition, offset, entry.value().unwrap().to_vec()));
+            }
+            Update::Delete { key, partition, offset } => {
+                self.see(key, *partition, *offset);
+                self.map.remove(key);
+            }
+            Update::Reset { partitions: None, .. } => {
+                self.map.clear();
+                self.versions.clear();
+            }
+            Update::Reset { partitions: Some(partitions), .. } => {
+                self.map.retain(|_, (partition, ..)| !partitions.contains(partition));
+                self.versions.retain(|(_, partition), _| !partitions.contains(partition));
+            }
+            Update::Synced { .. } => {}
+        }
+    }
+
+    fn see(&mut self, key: &[u8], partition: Partition, offset: Offset) {
+        let known = self.versions.insert((key.to_vec(), partition), offset);
+        assert!(known <= Some(offset), "an older version after a newer one");
+    }
+
+    pub(super) fn map(&self) -> Map {
+        self.map.clone()
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.feed.is_settled()
+    }
+
+    pub(super) fn ahead(&self) -> usize {
+        self.feed.ahead.len()
+    }
+}
+
+fn wanted() -> Wanted {
+    Wanted { keys: KeyRange::default(), snapshots: true }
+}
