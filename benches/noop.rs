@@ -28,7 +28,7 @@ fn config(bootstrap: &str, topic: &str) -> Config {
 /// Fetches the whole topic and touches each record once; prints the records seen.
 pub fn consume(bootstrap: &str, topic: &str) {
     let config = config(bootstrap, topic);
-    let cluster = Arc::new(Cluster::new(&config.kafka, "noop").unwrap());
+    let cluster = Arc::new(Cluster::new(&config.kafka, "noop", CancellationToken::new()).unwrap());
     let state = loop {
         if let Ok(state) = cluster.observe(topic) {
             break state;

@@ -122,7 +122,7 @@ impl App {
 }
 
 fn start_views(config: &Config, resources: &Resources, supervisor: &Supervisor) -> anyhow::Result<Views> {
-    let cluster = Arc::new(Cluster::new(&config.kafka, "cluster")?);
+    let cluster = Arc::new(Cluster::new(&config.kafka, "cluster", supervisor.stop())?);
     let mut views = BTreeMap::new();
     for (name, view) in &config.views {
         let dir = config.data_dir.join(name.as_str());

@@ -7,10 +7,12 @@ mod error;
 mod fetcher;
 mod ffi;
 pub mod mock;
+mod observe;
 mod properties;
 mod source;
 
-pub use cluster::{Cluster, Commit, CommitRow, PartitionLog, TopicSettings, TopicState};
+pub use cluster::{Cluster, Commit, CommitRow, TopicSettings};
 pub use error::Error;
+pub use observe::{PartitionLog, TopicState};
 pub use properties::check;
 pub use source::KafkaSource;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::types::RDKafkaErrorCode as Code;
+use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 use super::ffi;
@@ -26,12 +27,16 @@ struct Reporter {
     last_line: Mutex<Option<Instant>>,
 }
 
-pub(super) fn new(config: &KafkaConfig, role: &str) -> Result<(ffi::Client, Arc<LastError>), Error> {
+pub(super) fn new(
+    config: &KafkaConfig,
+    role: &str,
+    stop: CancellationToken,
+) -> Result<(ffi::Client, Arc<LastError>), Error> {
     let properties: Properties = properties::properties(config, role);
     let last_error = Arc::new(LastError::default());
     let reporter =
         Reporter { role: role.to_owned(), last_error: Arc::clone(&last_error), last_line: Mutex::new(None) };
-    let client = ffi::Client::new(properties::borrowed(&properties), Box::new(reporter));
+    let client = ffi::Client::new(properties::borrowed(&properties), Box::new(reporter), stop);
     Ok((client.map_err(Error::Property)?, last_error))
 }
 

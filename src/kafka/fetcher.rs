@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::types::RDKafkaErrorCode as Code;
+use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Cluster, TopicIdQuestion};
 use super::error::{self, Error};
@@ -61,7 +62,7 @@ impl Fetcher {
         topic_id: TopicId,
         cluster: &Arc<Cluster>,
     ) -> Result<Self, Error> {
-        let (client, _) = client::new(config, role)?;
+        let (client, _) = client::new(config, role, CancellationToken::new())?;
         let proof = Proof { cluster: Arc::clone(cluster), unasked: BTreeSet::new(), asked: None };
         let (held, assigned) = (VecDeque::new(), BTreeMap::new());
         Ok(Self { held, client, topic: topic.to_owned(), topic_id, assigned, proof })

@@ -8,6 +8,7 @@
 mod admin;
 mod consumer;
 mod describe;
+mod group;
 mod rights;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
+use tokio_util::sync::CancellationToken;
 
 pub(super) use admin::{Description, EndKind, Pending, truncation_text};
 pub(super) use consumer::Message;
@@ -40,6 +42,8 @@ pub(super) struct Client {
     queue: NonNull<sys::rd_kafka_queue_t>,
     // Dropped after the handle, whose threads refer to it.
     report: Arc<Reporter>,
+    /// Ends every wait for an answer.
+    stop: CancellationToken,
 }
 
 /// Behind one thin pointer, as librdkafka's opaque asks for.
@@ -55,13 +59,14 @@ unsafe impl Send for Client {}
 unsafe impl Sync for Client {}
 
 impl Client {
-    /// Makes a consumer handle; connects in the background.
+    /// Makes a consumer handle; connects in the background. `stop` ends every wait for an answer.
     ///
     /// # Errors
     /// The reason librdkafka gives, which names the property.
     pub(super) fn new<'p>(
         properties: impl IntoIterator<Item = (&'p str, &'p str)>,
         report: Box<dyn Report>,
+        stop: CancellationToken,
     ) -> Result<Self, String> {
         let report = Arc::new(Reporter { report, metadata: Mutex::default() });
         let conf = Conf::new(properties)?;
@@ -86,7 +91,7 @@ impl Client {
             sys::rd_kafka_poll_set_consumer(rk.as_ptr());
             let queue = sys::rd_kafka_queue_get_consumer(rk.as_ptr());
             let queue = NonNull::new(queue).ok_or("the client has no consumer queue")?;
-            Ok(Self { rk, queue, report })
+            Ok(Self { rk, queue, report, stop })
         }
     }
 

@@ -3,6 +3,7 @@
 //! It works by levels, not by edges: each round compares what is with what should be and does what is missing,
 //! so a restart or a missed event changes nothing.
 
+mod ailments;
 mod building;
 mod group;
 mod requests;
@@ -97,6 +98,10 @@ pub(super) struct Coordinator {
     ahead: BTreeMap<Partition, (Millis, Position)>,
     /// Where a slot stood when it last moved, and when that was.
     moved: BTreeMap<SlotNumber, (Position, Instant)>,
+    /// Slots that could not be read on, with their partition and where they stood.
+    ailing: BTreeMap<SlotNumber, (Partition, Position)>,
+    /// Partitions whose log could not be asked for last time.
+    silent: BTreeSet<Partition>,
     /// When the cluster was asked last, and how long after that it is asked again.
     observed: Instant,
     observe_after: Duration,
@@ -140,6 +145,8 @@ impl Coordinator {
             rewritten: BTreeSet::new(),
             ahead: BTreeMap::new(),
             moved: BTreeMap::new(),
+            ailing: BTreeMap::new(),
+            silent: BTreeSet::new(),
             observed: Instant::now(),
             observe_after: Duration::ZERO,
             settings: TopicSettings::default(),
@@ -201,7 +208,7 @@ impl Coordinator {
 
     fn take_notice(&self, state: &TopicState) -> anyhow::Result<()> {
         let progress = self.view.progress();
-        let partitions = u32::try_from(state.partitions.len()).unwrap_or(u32::MAX);
+        let partitions = state.partition_count();
         if progress.topic().is_some_and(|known| known.partitions < partitions) {
             let detail = format!("the topic has {partitions} partitions now");
             progress.record_event("partitions-added", None, detail);

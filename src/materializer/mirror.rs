@@ -20,6 +20,8 @@ const PEACE: Duration = Duration::from_secs(10 * 60);
 pub(super) struct Mirror {
     /// Order matters: a commit's queue goes before the client it belongs to.
     on_its_way: Option<(Commit, BTreeMap<Partition, Position>)>,
+    /// How long the last commit took that was confirmed and of which that is still to be told.
+    confirmed: Option<Duration>,
     cluster: Arc<Cluster>,
     topic: String,
     incarnation: Uuid,
@@ -37,7 +39,7 @@ pub(super) struct Mirror {
 impl Mirror {
     pub(super) fn new(cluster: Arc<Cluster>, topic: &str, incarnation: Uuid, interval: Duration) -> Self {
         let (topic, now) = (topic.to_owned(), Instant::now());
-        let (known, on_its_way) = (BTreeMap::new(), None);
+        let (known, on_its_way, confirmed) = (BTreeMap::new(), None, None);
         Self {
             cluster,
             topic,
@@ -47,6 +49,7 @@ impl Mirror {
             repeated: now,
             known,
             on_its_way,
+            confirmed,
             failing: None,
             conflict: None,
         }
@@ -103,8 +106,14 @@ impl Mirror {
         let Some(outcome) = commit.poll(wait) else { return };
         if let Some((_, positions)) = self.on_its_way.take().filter(|_| outcome.is_ok()) {
             self.known = positions;
+            self.confirmed = Some(self.repeated.elapsed());
         }
         self.note(outcome);
+    }
+
+    /// Returns how long a commit took, once after it was confirmed.
+    pub(super) fn take_confirmed(&mut self) -> Option<Duration> {
+        self.confirmed.take()
     }
 
     /// Takes notice of whether the group could be read or written; if not, the next look is put off.

@@ -60,9 +60,12 @@ pub struct PartitionRow {
     pub serving: Option<SlotNumber>,
     /// The slot that is being filled to take over.
     pub building: Option<SlotNumber>,
-    /// Number of the last position mirrored to the group; zero before the first.
+    /// Number of the last position that was to be mirrored to the group; zero before the first.
     #[serde(default)]
     pub mirror_seq: u64,
+    /// The group was once seen to carry our signature.
+    #[serde(default)]
+    pub signed: bool,
     /// A build that was decided and has not begun.
     #[serde(default)]
     pub requested: Option<BuildReason>,

@@ -62,7 +62,7 @@ pub enum RowEdit {
     ObeyReset(i64),
     /// The next mirrored position carries this number.
     Number(u64),
-    /// The group is signed by us again.
+    /// The group carries our signature.
     Signed,
 }
 
@@ -76,7 +76,7 @@ impl RowEdit {
                 ..row
             },
             Self::Number(mirror_seq) => PartitionRow { mirror_seq, ..row },
-            Self::Signed => PartitionRow { settled_reset: None, ..row },
+            Self::Signed => PartitionRow { signed: true, settled_reset: None, ..row },
         }
     }
 }

@@ -43,6 +43,22 @@ fn a_frozen_broker_makes_a_view_stale_and_a_thawed_one_makes_it_live() {
     assert_eq!(app.generation("v"), 2);
 }
 
+/// FAULTS row 15: no question to a broker outlasts the service.
+#[test]
+fn a_frozen_broker_holds_up_no_shutdown() {
+    let kafka = TestKafka::start();
+    let topic = kafka.topic("frozen-end").create();
+    write(&topic, 1);
+    let app = TestApp::builder(&kafka).view("v", &topic).set("kafka.poll_interval", "200ms");
+    let app = app.set("kafka.request_timeout", "30s").set("shutdown.grace", "12s");
+    let mut app = app.start().restored();
+    kafka.suspend();
+    app.wait_for_status("v", "a question that waits", |status| status["staleness_s"].as_f64() > Some(1.5));
+    let exit = app.terminate();
+    assert_eq!(exit.code, Some(0), "{}", exit.log);
+    kafka.resume();
+}
+
 /// FAULTS row 15.
 #[test]
 fn brokers_that_restart_while_records_are_produced_cost_no_record_and_no_rebuild() {

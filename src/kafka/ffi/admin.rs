@@ -1,14 +1,17 @@
 //! Questions to the cluster, and commits.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::ptr::{self, NonNull};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::types::{RDKafkaAdminOp, RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
 
 use super::{Client, Event, PartitionList, Queue, REASON_BYTES, c_string, millis, take_error, text};
+
+/// How often a wait for an answer looks whether the process is to end.
+const STOP_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
 
@@ -25,15 +28,15 @@ pub(in crate::kafka) enum EndKind {
 
 /// A question or a commit on its way.
 pub(in crate::kafka) struct Pending {
-    queue: Queue,
+    pub(super) queue: Queue,
 }
 
 /// What a broker says of a topic.
 pub(in crate::kafka) struct Description {
     /// The topic's id as 16 bytes, all zero from a broker that knows none.
     pub(in crate::kafka) id: [u8; 16],
-    /// How many partitions it has.
-    pub(in crate::kafka) partitions: usize,
+    /// Its partitions, and whether each has a leader.
+    pub(in crate::kafka) partitions: Vec<(i32, bool)>,
 }
 
 pub(super) struct Options(NonNull<sys::rd_kafka_AdminOptions_t>);
@@ -118,7 +121,7 @@ impl Client {
     /// Returns the description of a topic.
     pub(in crate::kafka) fn describe(&self, topic: &str, wait: Duration) -> Result<Description> {
         let pending = self.ask_description(topic, None, wait)?;
-        description(&answer(&pending.queue, wait)?)
+        description(&self.answer(&pending.queue, wait)?)
     }
 
     /// Returns one end of the log of each partition: `(partition, offset or error)`.
@@ -143,7 +146,7 @@ impl Client {
                 take_error(error).map_or(Ok(()), |reason| Err(invalid(reason)))?;
             }
             sys::rd_kafka_ListOffsets(self.rk(), list.0.as_ptr(), options.0.as_ptr(), queue.0.as_ptr());
-            let event = answer(&queue, wait)?;
+            let event = self.answer(&queue, wait)?;
             let result = sys::rd_kafka_event_ListOffsets_result(event.0.as_ptr());
             let mut count = 0;
             let rows = sys::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
@@ -153,26 +156,29 @@ impl Client {
         }
     }
 
-    /// Starts to commit positions with metadata for the client's group; at most one commit should be on its way.
-    pub(in crate::kafka) fn commit<'r>(
-        &self,
-        topic: &str,
-        rows: impl IntoIterator<Item = (i32, i64, &'r str)>,
-    ) -> Result<Pending> {
-        let name = c_string(topic).map_err(invalid)?;
-        let mut list = PartitionList::new().map_err(invalid)?;
-        for (partition, offset, metadata) in rows {
-            let row = list.add(&name, partition, offset);
-            let metadata = c_string(metadata).map_err(invalid)?;
-            set_metadata(row, &metadata);
+    /// Librdkafka answers shortly after the request's own timeout at the latest.
+    pub(super) fn answer(&self, queue: &Queue, wait: Duration) -> Result<Event> {
+        self.answer_until(queue, wait, Duration::ZERO)
+    }
+
+    /// Waits for an answer, and for `farewell` at most once the process is to end.
+    pub(super) fn answer_until(&self, queue: &Queue, wait: Duration, farewell: Duration) -> Result<Event> {
+        let mut deadline = Instant::now() + wait + Duration::from_secs(1);
+        let mut stopping = false;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(event) = queue.poll(left.min(STOP_INTERVAL)) {
+                event.result()?;
+                return Ok(event);
+            }
+            if left.is_zero() {
+                return Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT));
+            }
+            if self.stop.is_cancelled() && !stopping {
+                stopping = true;
+                deadline = deadline.min(Instant::now() + farewell);
+            }
         }
-        let queue = Queue::new(self).map_err(invalid)?;
-        // SAFETY: handle, list and queue are valid; librdkafka copies the list.
-        let code = unsafe {
-            let (list, queue) = (list.0.as_ptr(), queue.0.as_ptr());
-            sys::rd_kafka_commit_queue(self.rk(), list, queue, None, ptr::null_mut())
-        };
-        checked(code, Pending { queue })
     }
 
     pub(super) fn ask(&self, operation: RDKafkaAdminOp, wait: Duration) -> Result<(Queue, Options)> {
@@ -192,11 +198,6 @@ impl Client {
 }
 
 impl Pending {
-    /// Returns the outcome of a commit once it is known, waiting at most `wait`.
-    pub(in crate::kafka) fn outcome(&self, wait: Duration) -> Option<Result<()>> {
-        self.queue.poll(wait).map(|event| event.result())
-    }
-
     /// Returns the description that was asked for once it is there, waiting at most `wait`.
     pub(in crate::kafka) fn description(&self, wait: Duration) -> Option<Result<Description>> {
         self.queue.poll(wait).map(|event| event.result().and_then(|()| description(&event)))
@@ -228,31 +229,17 @@ fn description(event: &Event) -> Result<Description> {
         let id = sys::rd_kafka_TopicDescription_topic_id(row);
         let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
         let low = sys::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
-        let mut partitions = 0;
-        sys::rd_kafka_TopicDescription_partitions(row, &raw mut partitions);
+        let mut count = 0;
+        let partitions = sys::rd_kafka_TopicDescription_partitions(row, &raw mut count);
+        let partitions =
+            if partitions.is_null() { &[] } else { std::slice::from_raw_parts(partitions, count) };
+        let partition = |info: &*const sys::rd_kafka_TopicPartitionInfo_t| {
+            let led = !sys::rd_kafka_TopicPartitionInfo_leader(*info).is_null();
+            (sys::rd_kafka_TopicPartitionInfo_partition(*info), led)
+        };
+        let partitions = partitions.iter().map(partition).collect();
         Ok(Description { id: (u128::from(high) << 64 | u128::from(low)).to_be_bytes(), partitions })
     }
-}
-
-fn set_metadata(row: &mut sys::rd_kafka_topic_partition_t, metadata: &CString) {
-    let bytes = metadata.as_bytes();
-    // SAFETY: librdkafka frees the metadata with the list by free(); so it comes from malloc().
-    unsafe {
-        let copy = libc::malloc(bytes.len().max(1)).cast::<u8>();
-        if !copy.is_null() {
-            ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
-            row.metadata = copy.cast();
-            row.metadata_size = bytes.len();
-        }
-    }
-}
-
-/// Librdkafka answers shortly after the request's own timeout at the latest.
-pub(super) fn answer(queue: &Queue, wait: Duration) -> Result<Event> {
-    let event = queue.poll(wait + Duration::from_secs(1));
-    let event = event.ok_or_else(|| named(RDKafkaRespErr::RD_KAFKA_RESP_ERR__TIMED_OUT))?;
-    event.result()?;
-    Ok(event)
 }
 
 pub(super) fn checked<T>(code: RDKafkaRespErr, value: T) -> Result<T> {

@@ -1,17 +1,13 @@
-//! Settings of a topic, and what its group holds.
+//! Settings of a topic.
 
 use std::collections::BTreeMap;
-use std::ptr;
 use std::time::Duration;
 
-use rdkafka::types::{RDKafkaAdminOp, RDKafkaResourceType, RDKafkaRespErr};
+use rdkafka::types::{RDKafkaAdminOp, RDKafkaResourceType};
 use rdkafka_sys as sys;
 
-use super::admin::{Result, answer, checked, invalid};
-use super::{Client, PartitionList, c_string, millis, text};
-
-/// Committed position and metadata of one partition.
-pub(in crate::kafka) type CommittedRow = (i32, i64, String);
+use super::admin::{Result, checked, invalid};
+use super::{Client, c_string, text};
 
 impl Client {
     /// Returns the settings of a topic; none without the right to describe them, or without the topic.
@@ -35,7 +31,7 @@ impl Client {
                 queue.0.as_ptr(),
             );
             sys::rd_kafka_ConfigResource_destroy(resource);
-            let event = answer(&queue, wait)?;
+            let event = self.answer(&queue, wait)?;
             let result = sys::rd_kafka_event_DescribeConfigs_result(event.0.as_ptr());
             let mut count = 0;
             let described = sys::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
@@ -52,45 +48,4 @@ impl Client {
             Ok(entries.iter().map(pair).collect())
         }
     }
-
-    /// Returns what the client's group holds; partitions without a commit are left out.
-    pub(in crate::kafka) fn committed(
-        &self,
-        topic: &str,
-        partitions: impl Iterator<Item = i32>,
-        wait: Duration,
-    ) -> Result<Vec<CommittedRow>> {
-        let name = c_string(topic).map_err(invalid)?;
-        let mut list = PartitionList::new().map_err(invalid)?;
-        for partition in partitions {
-            list.add(&name, partition, 0);
-        }
-        // SAFETY: handle and list are valid; librdkafka fills the list, which is read while it lives.
-        unsafe {
-            checked(sys::rd_kafka_committed(self.rk(), list.0.as_ptr(), millis(wait)), ())?;
-            let list = &*list.0.as_ptr();
-            let rows = usize::try_from(list.cnt).unwrap_or_default();
-            let rows = if list.elems.is_null() { &[] } else { std::slice::from_raw_parts(list.elems, rows) };
-            let mut committed = Vec::with_capacity(rows.len());
-            for row in rows {
-                if row.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                    checked(row.err, ())?;
-                }
-                if row.offset >= 0 {
-                    committed.push((row.partition, row.offset, metadata(row)));
-                }
-            }
-            Ok(committed)
-        }
-    }
-}
-
-/// Anybody can commit any bytes.
-fn metadata(row: &sys::rd_kafka_topic_partition_t) -> String {
-    if row.metadata.is_null() || row.metadata_size == 0 {
-        return String::new();
-    }
-    let bytes = ptr::slice_from_raw_parts(row.metadata.cast::<u8>(), row.metadata_size);
-    // SAFETY: librdkafka says how many bytes there are; they live as long as the list.
-    String::from_utf8_lossy(unsafe { &*bytes }).into_owned()
 }

@@ -6,7 +6,7 @@ use rdkafka::types::{RDKafkaAdminOp, RDKafkaRespErr};
 use rdkafka_sys as sys;
 use sys::rd_kafka_AclOperation_t::{RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, RD_KAFKA_ACL_OPERATION_READ};
 
-use super::admin::{Options, Result, answer, invalid};
+use super::admin::{Options, Result, invalid};
 use super::{Client, Queue, c_string, take_error, text};
 
 /// The rights that matter here.
@@ -29,7 +29,7 @@ impl Client {
             let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
             sys::rd_kafka_DescribeTopics(self.rk(), topics, options.as_ptr(), queue.0.as_ptr());
             sys::rd_kafka_TopicCollection_destroy(topics);
-            let event = answer(&queue, wait)?;
+            let event = self.answer(&queue, wait)?;
             let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
             let mut count = 0;
             let rows = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
@@ -51,7 +51,7 @@ impl Client {
             let mut names = [name.as_ptr()];
             let (names, queue_at) = (names.as_mut_ptr(), queue.0.as_ptr());
             sys::rd_kafka_DescribeConsumerGroups(self.rk(), names, 1, options.as_ptr(), queue_at);
-            let event = answer(&queue, wait)?;
+            let event = self.answer(&queue, wait)?;
             let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event.0.as_ptr());
             let mut count = 0;
             let rows = sys::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count);

@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Coordinator;
+use super::{Coordinator, Mirror};
 use crate::position::{Partition, Position};
 use crate::resume::group::{Committed, Ours, Verdict, judge};
 use crate::store::{RowEdit, SlotTable};
 
 /// How long the last mirror may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// An operator could have done something between the look at the group and a commit that took this long.
+const LATE: Duration = Duration::from_secs(2);
 
 impl Coordinator {
     /// Reads the group, obeys or refuses what an operator did there, and mirrors positions that moved.
     pub(super) fn mind_the_group(&mut self) -> anyhow::Result<()> {
-        let Some(mirror) = self.mirror.as_mut().filter(|_| self.view.progress().trouble().is_none()) else {
+        if self.view.progress().trouble().is_some() {
             return Ok(());
-        };
-        if !mirror.is_time() {
+        }
+        let is_time = self.mirror.as_mut().is_some_and(Mirror::is_time);
+        self.mind_confirmation()?;
+        if !is_time {
             return Ok(());
         }
         let table = self.view.store().table();
@@ -29,7 +33,7 @@ impl Coordinator {
             Ok(committed) => committed,
             // Order matters: without a look at the group there is no commit; it could hide a reset.
             Err(error) => {
-                mirror.note(Err(error));
+                self.mirror.iter_mut().for_each(|mirror| mirror.note(Err(error.clone())));
                 return Ok(());
             }
         };
@@ -37,6 +41,23 @@ impl Coordinator {
         // Order matters: the decision is on disk before the group is signed over, so a crash repeats neither.
         self.decide_rows(edits)?;
         self.sign(positions, unsigned)
+    }
+
+    /// A group that carries our signature is ours from then on.
+    fn mind_confirmation(&mut self) -> anyhow::Result<()> {
+        let Some(took) = self.mirror.as_mut().and_then(Mirror::take_confirmed) else { return Ok(()) };
+        if took >= LATE {
+            let detail = format!(
+                "the group was signed {} s after it was read: if an operator reset it in between, that is overwritten \
+                 and has to be done again",
+                took.as_secs()
+            );
+            tracing::warn!(view = %self.view.name(), kind = "mirror-late", detail, "a commit took long");
+            self.view.progress().record_event("mirror-late", None, detail);
+        }
+        let table = self.view.store().table();
+        let unsigned = table.serving().keys().filter(|partition| !table.row(**partition).signed);
+        self.decide_rows(unsigned.map(|partition| (*partition, RowEdit::Signed)).collect())
     }
 
     /// Returns what is to be decided, and whether the group has to be signed whatever moved.
@@ -52,6 +73,7 @@ impl Coordinator {
             let ours = Ours {
                 incarnation: self.view.store().identity().incarnation,
                 seq: row.mirror_seq,
+                signed: row.signed,
                 position: *position,
                 settled: row.settled_reset,
             };
@@ -60,7 +82,9 @@ impl Coordinator {
             let verdict = judge(found, &ours);
             unsigned |= verdict != Verdict::Ours;
             match verdict {
-                Verdict::Ours if row.settled_reset.is_some() => edits.push((*partition, RowEdit::Signed)),
+                Verdict::Ours if row.settled_reset.is_some() || !row.signed => {
+                    edits.push((*partition, RowEdit::Signed));
+                }
                 Verdict::Ours | Verdict::Unsigned => {}
                 Verdict::Reset => {
                     self.tell("reset-obeyed", *partition, format!("the group was set to {at}; rebuilding"));
@@ -99,7 +123,7 @@ impl Coordinator {
 
     fn sign(&mut self, positions: BTreeMap<Partition, Position>, unsigned: bool) -> anyhow::Result<()> {
         let Some(mirror) = self.mirror.as_mut().filter(|mirror| unsigned || mirror.moved(&positions)) else {
-            self.mirror.iter_mut().for_each(super::Mirror::wait);
+            self.mirror.iter_mut().for_each(Mirror::wait);
             return Ok(());
         };
         mirror.wait();
@@ -124,6 +148,7 @@ impl Coordinator {
             && let Some(mirror) = &mut self.mirror
         {
             mirror.settle(FAREWELL);
+            let _ = self.mind_confirmation();
         }
     }
 }

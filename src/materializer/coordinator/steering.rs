@@ -7,21 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::{Coordinator, HURRY, Reading, Role, Work};
+use super::{Coordinator, Reading, Role, Work};
 use crate::entry::SlotNumber;
 use crate::kafka::{PartitionLog, TopicState};
 use crate::materializer::reader::Command;
 use crate::position::{Partition, Position};
-use crate::progress::TroubleCode;
 use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
-use crate::source::{Failure, Start};
+use crate::source::Start;
 use crate::store::{BuildPlan, RowEdit, Slot, SlotTable};
 
-/// How long a partition that failed rests before it is read again.
-const REST: Duration = Duration::from_secs(5);
-/// A frozen broker or a right that was revoked raises no event: a partition that does not move for this long
-/// although there is something to read is read anew.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a wait for a reader looks whether the process is to end.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -34,6 +28,15 @@ impl Coordinator {
     ) -> anyhow::Result<()> {
         let table = self.view.store().table();
         let (mut plans, mut promised) = (Vec::new(), 0);
+        self.silent = state.silent.keys().copied().collect();
+        for (partition, error) in &state.silent {
+            self.view.progress().want(*partition);
+            // Nothing arrives while nobody answers: patience begins anew.
+            let silent = table.slots().filter(|slot| slot.partition() == *partition);
+            let silent: Vec<_> = silent.map(|slot| slot.number()).collect();
+            self.moved.retain(|number, _| !silent.contains(number));
+            self.suffer(*partition, error.trouble(), &error.to_string());
+        }
         for (partition, log) in &state.partitions {
             self.view.progress().want(*partition).set_log(log.start, log.end);
             self.mind_transactions(*partition, *log);
@@ -58,12 +61,12 @@ impl Coordinator {
     fn drop_gone(&mut self, state: &TopicState) -> anyhow::Result<()> {
         let table = self.view.store().table();
         let is_gone = |slot: &&Arc<Slot>| {
-            slot.topic_id() != state.topic_id && !state.partitions.contains_key(&slot.partition())
+            slot.topic_id() != state.topic_id && !state.all().any(|known| *known == slot.partition())
         };
         let gone: BTreeSet<_> = table.slots().filter(is_gone).map(|slot| slot.partition()).collect();
         let is_new =
             |partition| table.serving().get(partition).is_some_and(|slot| slot.topic_id() == state.topic_id);
-        let complete = state.partitions.keys().all(is_new);
+        let complete = state.all().all(is_new);
         drop(table);
         for partition in gone {
             self.leave(Role::Live, partition)?;
@@ -185,7 +188,7 @@ impl Coordinator {
         }
         BuildPlan {
             partition,
-            partitions: u32::try_from(state.partitions.len()).unwrap_or(u32::MAX),
+            partitions: state.partition_count(),
             cluster_id: state.cluster_id.clone(),
             topic_id: state.topic_id,
             low: log.start,
@@ -242,64 +245,11 @@ impl Coordinator {
         self.ask(Work::Settle)
     }
 
-    /// A partition the source gave up is never forgotten: it is read again after a rest.
-    pub(super) fn rest(&mut self, role: Role, partition: Partition, failure: Failure) {
-        // It was left meanwhile.
-        if !self.reading(role).contains_key(&partition) {
-            return;
-        }
-        // The next observation sees where the log is and decides.
-        self.observe_after = self.observe_after.min(HURRY);
-        let (code, reason) = match failure {
-            Failure::Gone => {
-                self.reading(role).remove(&partition);
-                return;
-            }
-            Failure::Rewritten(reason) => {
-                if let Some(Reading::Into(number)) = self.reading(role).get(&partition).copied() {
-                    self.rewritten.insert(number);
-                }
-                (TroubleCode::OutOfRange, reason)
-            }
-            Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
-            Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
-            Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
-        };
-        self.reading(role).insert(partition, Reading::Resting(Instant::now() + REST));
-        self.suffer(partition, code, &reason);
-    }
-
-    fn suffer(&self, partition: Partition, code: TroubleCode, reason: &str) {
-        let progress = self.view.progress();
-        if progress.want(partition).set_trouble(code, reason.to_owned()) {
-            progress.record_event(code.as_str(), Some(partition), reason.to_owned());
-            let code = code.as_str();
-            tracing::error!(view = %self.view.name(), partition, code, reason, "cannot read on, will try again");
-        }
-    }
-
-    fn watch_progress(&mut self, partition: Partition, log: PartitionLog, table: &SlotTable) {
-        for role in [Role::Live, Role::Builder] {
-            let Some(Reading::Into(number)) = self.reading(role).get(&partition).copied() else { continue };
-            let Some(slot) = table.slots().find(|slot| slot.number() == number) else { continue };
-            let position = slot.position();
-            let (stood_at, since) = self.moved.entry(number).or_insert((position, Instant::now()));
-            if *stood_at != position || position >= log.end {
-                (*stood_at, *since) = (position, Instant::now());
-            } else if since.elapsed() > PATIENCE {
-                let reason =
-                    format!("nothing arrives at position {position}, though the log ends at {}", log.end);
-                self.reading(role).remove(&partition);
-                self.suffer(partition, TroubleCode::NoProgress, &reason);
-            }
-        }
-    }
-
     /// A partition whose position has passed an observed end was current when that end was observed.
     pub(super) fn compare_positions(&mut self) {
         let table = self.view.store().table();
-        let progress = self.view.progress();
-        let live = &self.live;
+        let progress = Arc::clone(self.view.progress());
+        let (live, ailing) = (&self.live, &mut self.ailing);
         self.ahead.retain(|partition, (observed_at, end)| {
             // A slot that is not followed does not get newer, however far its position once was.
             let slot = table.serving().get(partition).filter(|slot| {
@@ -307,14 +257,11 @@ impl Coordinator {
             });
             let Some(slot) = slot else { return true };
             slot.set_caught_up_at(*observed_at);
-            let known = progress.want(*partition);
-            known.set_caught_up();
-            if let Some(over) = known.clear_trouble() {
-                progress.record_event("recovered", Some(*partition), over.detail);
-                tracing::info!(view = %self.view.name(), partition, "the partition can be read again");
-            }
+            progress.want(*partition).set_caught_up();
+            ailing.remove(&slot.number());
             false
         });
+        self.heal(&table);
         let wanted = progress.partitions();
         let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
         self.ports.live.pace.set_following(all);

@@ -1,0 +1,100 @@
+//! Partitions that cannot be read on: noticed, said, rested, and said again when it is over.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::{Coordinator, HURRY, Reading, Role};
+use crate::entry::SlotNumber;
+use crate::kafka::PartitionLog;
+use crate::position::Partition;
+use crate::progress::TroubleCode;
+use crate::source::Failure;
+use crate::store::SlotTable;
+
+/// How long a partition that failed rests before it is read again.
+const REST: Duration = Duration::from_secs(5);
+/// A frozen broker or a right that was revoked raises no event: a partition that does not move for this long
+/// although there is something to read is read anew.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Coordinator {
+    /// A partition the source gave up is never forgotten: it is read again after a rest.
+    pub(super) fn rest(&mut self, role: Role, partition: Partition, failure: Failure) {
+        // It was left meanwhile.
+        if !self.reading(role).contains_key(&partition) {
+            return;
+        }
+        // The next observation sees where the log is and decides.
+        self.observe_after = self.observe_after.min(HURRY);
+        let read = self.reading(role).remove(&partition);
+        let (code, reason) = match failure {
+            Failure::Gone => return,
+            Failure::Rewritten(reason) => {
+                if let Some(Reading::Into(number)) = read {
+                    self.rewritten.insert(number);
+                }
+                (TroubleCode::OutOfRange, reason)
+            }
+            Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
+            Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
+            Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
+        };
+        if let Some(Reading::Into(number)) = read {
+            self.ail(number);
+        }
+        self.reading(role).insert(partition, Reading::Resting(Instant::now() + REST));
+        self.suffer(partition, code, &reason);
+    }
+
+    /// Trouble with a slot lasts until it gets further, or is no more.
+    fn ail(&mut self, number: SlotNumber) {
+        let table = self.view.store().table();
+        let slot = table.slots().find(|slot| slot.number() == number);
+        self.ailing.extend(slot.map(|slot| (number, (slot.partition(), slot.position()))));
+    }
+
+    pub(super) fn suffer(&self, partition: Partition, code: TroubleCode, reason: &str) {
+        let progress = self.view.progress();
+        if progress.want(partition).set_trouble(code, reason.to_owned()) {
+            progress.record_event(code.as_str(), Some(partition), reason.to_owned());
+            let code = code.as_str();
+            tracing::error!(view = %self.view.name(), partition, code, reason, "cannot read on, will try again");
+        }
+    }
+
+    pub(super) fn watch_progress(&mut self, partition: Partition, log: PartitionLog, table: &SlotTable) {
+        for role in [Role::Live, Role::Builder] {
+            let Some(Reading::Into(number)) = self.reading(role).get(&partition).copied() else { continue };
+            let Some(slot) = table.slots().find(|slot| slot.number() == number) else { continue };
+            let position = slot.position();
+            let (stood_at, since) = self.moved.entry(number).or_insert((position, Instant::now()));
+            if *stood_at != position || position >= log.end {
+                (*stood_at, *since) = (position, Instant::now());
+            } else if since.elapsed() > PATIENCE {
+                let reason =
+                    format!("nothing arrives at position {position}, though the log ends at {}", log.end);
+                self.reading(role).remove(&partition);
+                self.ail(number);
+                self.suffer(partition, TroubleCode::NoProgress, &reason);
+            }
+        }
+    }
+
+    /// Ends the trouble of partitions whose records flow again.
+    pub(super) fn heal(&mut self, table: &SlotTable) {
+        self.ailing.retain(|number, (_, stood_at)| {
+            table.slots().any(|slot| slot.number() == *number && slot.position() <= *stood_at)
+        });
+        let sick: BTreeSet<_> = self.ailing.values().map(|(partition, _)| *partition).collect();
+        let progress = self.view.progress();
+        for (partition, known) in progress.partitions().iter() {
+            if sick.contains(partition) || self.silent.contains(partition) {
+                continue;
+            }
+            if let Some(over) = known.clear_trouble() {
+                progress.record_event("recovered", Some(*partition), over.detail);
+                tracing::info!(view = %self.view.name(), partition, "the partition can be read again");
+            }
+        }
+    }
+}
