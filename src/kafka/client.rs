@@ -31,13 +31,13 @@ pub(super) fn new(
     config: &KafkaConfig,
     role: &str,
     stop: CancellationToken,
-) -> Result<(ffi::Client, Arc<LastError>), Error> {
+    last_error: &Arc<LastError>,
+) -> Result<ffi::Client, Error> {
     let properties: Properties = properties::properties(config, role);
-    let last_error = Arc::new(LastError::default());
-    let reporter =
-        Reporter { role: role.to_owned(), last_error: Arc::clone(&last_error), last_line: Mutex::new(None) };
+    let last_error = Arc::clone(last_error);
+    let reporter = Reporter { role: role.to_owned(), last_error, last_line: Mutex::new(None) };
     let client = ffi::Client::new(properties::borrowed(&properties), Box::new(reporter), stop);
-    Ok((client.map_err(Error::Property)?, last_error))
+    client.map_err(Error::Property)
 }
 
 impl LastError {

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, RwLock};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio_util::sync::CancellationToken;
 
@@ -23,9 +24,17 @@ use crate::topic_id::TopicId;
 /// How long the first answer of a cluster is waited for before it is said that none came.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long no answer comes before the client is replaced.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// The non-fetching handle of the process.
 pub struct Cluster {
-    pub(super) client: ffi::Client,
+    config: KafkaConfig,
+    role: String,
+    client: RwLock<Arc<ffi::Client>>,
+    /// When it answered last, or was made.
+    answered: Mutex<Instant>,
+    stop: CancellationToken,
     pub(super) last_error: Arc<LastError>,
     group: String,
     pub(super) isolation: Isolation,
@@ -49,13 +58,19 @@ pub struct TopicSettings {
 
 /// A commit on its way.
 pub struct Commit {
+    /// Order matters: a commit goes before the client it belongs to.
     pending: ffi::Pending,
+    _client: Arc<ffi::Client>,
     topic: String,
     group: String,
 }
 
 /// A question for the id of a topic on its way.
-pub(super) struct TopicIdQuestion(ffi::Pending);
+pub(super) struct TopicIdQuestion {
+    /// Order matters: a question goes before the client it belongs to.
+    pending: ffi::Pending,
+    _client: Arc<ffi::Client>,
+}
 
 /// One position to commit, with its metadata.
 pub type CommitRow = (Partition, Position, String);
@@ -67,10 +82,15 @@ impl Cluster {
     /// # Errors
     /// [`Error::Property`] when librdkafka refuses the configuration.
     pub fn new(config: &KafkaConfig, role: &str, stop: CancellationToken) -> Result<Self, Error> {
-        let (client, last_error) = client::new(config, role, stop)?;
+        let last_error = Arc::default();
+        let client = client::new(config, role, stop.clone(), &last_error)?;
         let (isolation, timeout) = (config.isolation, config.request_timeout);
         Ok(Self {
-            client,
+            config: config.clone(),
+            role: role.to_owned(),
+            client: RwLock::new(Arc::new(client)),
+            answered: Mutex::new(Instant::now()),
+            stop,
             last_error,
             group: config.group(),
             isolation,
@@ -88,6 +108,25 @@ impl Cluster {
         }
     }
 
+    pub(super) fn client(&self) -> Arc<ffi::Client> {
+        Arc::clone(&self.client.read())
+    }
+
+    /// A client that lost all its brokers at once never connects again. So one that was asked in vain for long is
+    /// replaced.
+    pub(super) fn note_answer(&self, answered: bool) {
+        let mut last = self.answered.lock();
+        if answered {
+            *last = Instant::now();
+        } else if last.elapsed() >= PATIENCE {
+            match client::new(&self.config, &self.role, self.stop.clone(), &self.last_error) {
+                Ok(client) => *self.client.write() = Arc::new(client),
+                Err(error) => tracing::warn!(%error, "cannot replace a client that gets no answer"),
+            }
+            *last = Instant::now();
+        }
+    }
+
     /// Starts to ask a broker for the id of the topic; none where no ids are told.
     pub(super) fn ask_topic_id(
         &self,
@@ -97,10 +136,10 @@ impl Cluster {
         if !self.describes.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let asked = self.client.ask_description(topic, broker, self.timeout);
-        asked
-            .map(|asked| Some(TopicIdQuestion(asked)))
-            .map_err(|(code, reason)| Error::of(code, reason, topic))
+        let client = self.client();
+        let pending = client.ask_description(topic, broker, self.timeout);
+        let pending = pending.map_err(|(code, reason)| Error::of(code, reason, topic))?;
+        Ok(Some(TopicIdQuestion { pending, _client: client }))
     }
 
     /// Returns how the topic is cleaned and how long it keeps tombstones; none without the right to know.
@@ -112,14 +151,14 @@ impl Cluster {
             return Ok(Some(TopicSettings::default()));
         }
         let failed = |(code, reason)| Error::of(code, reason, topic);
-        let rights = self.client.topic_rights(topic, self.timeout).map_err(failed)?;
+        let rights = self.client().topic_rights(topic, self.timeout).map_err(failed)?;
         if rights.is_some_and(|rights| !rights.read) {
             return Err(Error::Unauthorized(format!("READ on topic '{topic}' is missing")));
         }
         if rights.is_some_and(|rights| !rights.describe_configs) {
             return Ok(None);
         }
-        let settings = match self.client.topic_settings(topic, self.timeout) {
+        let settings = match self.client().topic_settings(topic, self.timeout) {
             // Brokers answer with nothing where the right is missing.
             Ok(settings) if settings.is_empty() => return Ok(None),
             Ok(settings) => settings,
@@ -147,7 +186,7 @@ impl Cluster {
         if self.describes.load(Ordering::Relaxed) && !self.group_answers.load(Ordering::Relaxed) {
             self.check_group().map_err(failed)?;
         }
-        let rows = self.client.committed(&self.group, topic, partitions, self.timeout);
+        let rows = self.client().committed(&self.group, topic, partitions, self.timeout);
         self.group_answers.store(rows.is_ok(), Ordering::Relaxed);
         let rows = rows.map_err(failed)?;
         let committed = |(partition, offset, metadata)| {
@@ -158,7 +197,7 @@ impl Cluster {
 
     /// Without the right, reading the group would look for its coordinator until the time is over.
     fn check_group(&self) -> Result<(), (Code, String)> {
-        match self.client.group_rights(&self.group, self.timeout) {
+        match self.client().group_rights(&self.group, self.timeout) {
             Ok(Some(rights)) if !rights.read => {
                 Err((Code::GroupAuthorizationFailed, "it may only be described".to_owned()))
             }
@@ -176,16 +215,17 @@ impl Cluster {
         let rows = rows
             .iter()
             .map(|(partition, position, signature)| (*partition, position.get(), signature.as_str()));
-        let pending = self.client.commit(&self.group, topic, rows, self.timeout);
+        let client = self.client();
+        let pending = client.commit(&self.group, topic, rows, self.timeout);
         let pending = pending.map_err(|(code, reason)| Error::of(code, reason, topic))?;
-        Ok(Commit { pending, topic: topic.to_owned(), group: self.group.clone() })
+        Ok(Commit { pending, _client: client, topic: topic.to_owned(), group: self.group.clone() })
     }
 }
 
 impl TopicIdQuestion {
     /// Returns the answer once it is there, waiting at most `wait`; no id from a broker that tells none.
     pub(super) fn poll(&self, topic: &str, wait: Duration) -> Option<Result<Option<TopicId>, Error>> {
-        let answer = self.0.description(wait)?;
+        let answer = self.pending.description(wait)?;
         let error = |(code, reason)| Error::of(code, reason, topic);
         Some(answer.map(|described| topic_id(&described)).map_err(error))
     }

@@ -24,8 +24,8 @@ pub(super) struct Fetcher {
     client: ffi::Client,
     topic: String,
     topic_id: TopicId,
-    /// What is fetched, and the position below which nothing new may turn up.
-    assigned: BTreeMap<Partition, Position>,
+    /// What is fetched, and where it would be begun now: behind what was delivered.
+    assigned: BTreeMap<Partition, Start>,
     proof: Proof,
 }
 
@@ -62,7 +62,7 @@ impl Fetcher {
         topic_id: TopicId,
         cluster: &Arc<Cluster>,
     ) -> Result<Self, Error> {
-        let (client, _) = client::new(config, role, CancellationToken::new())?;
+        let client = client::new(config, role, CancellationToken::new(), &Arc::default())?;
         let proof = Proof { cluster: Arc::clone(cluster), unasked: BTreeSet::new(), asked: None };
         let (held, assigned) = (VecDeque::new(), BTreeMap::new());
         Ok(Self { held, client, topic: topic.to_owned(), topic_id, assigned, proof })
@@ -70,6 +70,16 @@ impl Fetcher {
 
     pub(super) fn topic_id(&self) -> TopicId {
         self.topic_id
+    }
+
+    pub(super) fn has(&self, partition: Partition) -> bool {
+        self.assigned.contains_key(&partition)
+    }
+
+    /// Goes on with a client in its initial state, where this one left off.
+    pub(super) fn go_on_from(&mut self, mut stuck: Self) -> Result<(), Fatal> {
+        stuck.held.clear();
+        stuck.assigned.iter().try_for_each(|(partition, start)| self.assign(*partition, *start))
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -88,7 +98,7 @@ impl Fetcher {
             None => (start.position, None),
         };
         self.client.assign(&self.topic, partition, offset.get(), epoch).map_err(Fatal)?;
-        self.assigned.insert(partition, start.position);
+        self.assigned.insert(partition, start);
         Ok(())
     }
 
@@ -134,25 +144,28 @@ impl Fetcher {
             return Err(Fatal(message.reason()));
         }
         let partition = message.partition();
-        let Some(start) = self.assigned.get(&partition).filter(|_| message.has_partition()) else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        match error {
-            None if message.offset() < start.get() => {
+        let start = self.assigned.get_mut(&partition).filter(|_| message.has_partition());
+        let Some(start) = start else { return Ok(ControlFlow::Continue(())) };
+        let failure = match error {
+            None if message.offset() < start.position.get() => {
                 let reason =
                     format!("there is a record at offset {}, where there was none", message.offset());
-                self.unassign(partition)?;
-                Ok(sink(Event::Failed { partition, failure: Failure::Rewritten(reason) }))
+                Failure::Rewritten(reason)
             }
-            None => Ok(deliver_record(message, sink)),
+            None => {
+                let position = Offset::new(message.offset()).next();
+                let epoch = message.leader_epoch().map(|epoch| (epoch, position));
+                *start = Start { position, epoch, ..*start };
+                return Ok(deliver_record(message, sink));
+            }
             Some(Code::PartitionEOF) => {
-                Ok(sink(Event::End { partition, position: Position::new(message.offset()) }))
+                start.position = start.position.max(Position::new(message.offset()));
+                return Ok(sink(Event::End { partition, position: Position::new(message.offset()) }));
             }
-            Some(code) => {
-                let failure = error::failure(code, message.reason(), &self.topic);
-                Ok(sink(Event::Failed { partition, failure }))
-            }
-        }
+            Some(code) => error::failure(code, message.reason(), &self.topic),
+        };
+        self.unassign(partition)?;
+        Ok(sink(Event::Failed { partition, failure }))
     }
 }
 

@@ -86,10 +86,11 @@ impl Cluster {
         let observed_at = Millis::now();
         let observed = self.try_observe(topic, observed_at);
         // Errors that the client reports by itself wait in its queue.
-        self.client.serve();
+        self.client().serve();
         if observed.is_ok() {
             self.last_error.clear();
         }
+        self.note_answer(!matches!(observed, Err(Error::Unreachable(_))));
         observed.map_err(|error| self.last_error.explain(error, topic))
     }
 
@@ -99,7 +100,7 @@ impl Cluster {
         let described = of_one_topic(
             || self.describe(topic),
             |shape| {
-                let cluster_id = self.client.cluster_id(self.patience());
+                let cluster_id = self.client().cluster_id(self.patience());
                 let cluster_id =
                     cluster_id.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))?;
                 self.connected.store(true, Ordering::Relaxed);
@@ -149,7 +150,7 @@ impl Cluster {
             of_one_topic(|| self.describe(topic), |shape| self.list_ends(topic, shape))?;
         let topic_id = match shape.id {
             Some(id) => id,
-            None => TopicId::derived(&self.client.cluster_id(self.patience()).unwrap_or_default(), topic),
+            None => TopicId::derived(&self.client().cluster_id(self.patience()).unwrap_or_default(), topic),
         };
         if let Some((partition, _)) = shape.partitions.iter().find(|(_, led)| !**led) {
             return Err(Error::Unreachable(format!("no broker leads partition {partition}")));
@@ -174,7 +175,7 @@ impl Cluster {
         if shape.led().next().is_none() {
             return Ok(Offsets::new());
         }
-        let rows = self.client.list_offsets(topic, shape.led(), kind, self.timeout);
+        let rows = self.client().list_offsets(topic, shape.led(), kind, self.timeout);
         let rows = rows.map_err(|(code, reason)| Error::of(code, reason, topic))?;
         Ok(rows.into_iter().collect())
     }
@@ -195,12 +196,12 @@ impl Cluster {
         let failed = |(code, reason)| Error::of(code, reason, topic);
         if !self.connected.load(Ordering::Relaxed) {
             // The mock has no controller, and a description waits for one until it times out.
-            self.client.partition_count(topic, self.patience()).map_err(failed)?;
-            let cluster_id = self.client.cluster_id(self.patience()).unwrap_or_default();
+            self.client().partition_count(topic, self.patience()).map_err(failed)?;
+            let cluster_id = self.client().cluster_id(self.patience()).unwrap_or_default();
             self.describes.store(!cluster_id.starts_with(MOCK_CLUSTER), Ordering::Relaxed);
         }
         if self.describes.load(Ordering::Relaxed) {
-            match self.client.describe(topic, self.patience()) {
+            match self.client().describe(topic, self.patience()) {
                 Ok(described) if !described.partitions.is_empty() => {
                     let id = topic_id(&described);
                     return Ok(Shape { id, partitions: described.partitions.into_iter().collect() });
@@ -216,7 +217,7 @@ impl Cluster {
                 Err(error) => return Err(failed(error)),
             }
         }
-        match self.client.partition_count(topic, self.patience()).map_err(failed)? {
+        match self.client().partition_count(topic, self.patience()).map_err(failed)? {
             0 => Err(Error::TopicMissing(topic.to_owned())),
             count => {
                 let all = 0..Partition::try_from(count).unwrap_or(Partition::MAX);

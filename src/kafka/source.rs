@@ -55,6 +55,7 @@ impl Source for KafkaSource {
             self.give_up(&Failure::Gone);
         }
         self.failed.retain(|(failed, _)| *failed != partition);
+        let stuck = self.fetcher.take_if(|fetcher| fetcher.has(partition));
         let fetcher = match &mut self.fetcher {
             Some(fetcher) => fetcher,
             None => {
@@ -62,6 +63,12 @@ impl Source for KafkaSource {
                 self.fetcher.insert(made.map_err(|error| Fatal(error.to_string()))?)
             }
         };
+        // Whoever assigns what is assigned has waited in vain. A client that lost all its brokers at once never
+        // connects again, so it takes another one.
+        if let Some(stuck) = stuck {
+            tracing::warn!(topic = self.topic, partition, "a client that delivers nothing is replaced");
+            fetcher.go_on_from(stuck)?;
+        }
         fetcher.assign(partition, start)
     }
 
