@@ -84,6 +84,11 @@ impl HeaderText {
         self.take()
     }
 
+    /// Returns a number.
+    pub(super) fn number(&mut self, number: i64) -> HeaderValue {
+        self.decimal(number).take()
+    }
+
     /// Returns the time in RFC 3339; none where that has no form for it.
     pub(super) fn time(&mut self, at: Millis) -> Option<HeaderValue> {
         self.push(&at.rfc3339()?);

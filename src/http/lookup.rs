@@ -130,8 +130,8 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
     headers.insert(ETAG, etag);
     headers.insert(CACHE_CONTROL, about::cache_control(view));
     headers.insert(VARY, VARY_ACCEPT);
-    headers.insert(RECORD_PARTITION, HeaderValue::from(partition));
-    headers.insert(RECORD_OFFSET, HeaderValue::from(offset.get()));
+    headers.insert(RECORD_PARTITION, text.number(partition.into()));
+    headers.insert(RECORD_OFFSET, text.number(offset.get()));
     let timestamp = entry.header.timestamp;
     if timestamp.kind != TimestampKind::None
         && let Some(at) = text.time(timestamp.at)
