@@ -16,8 +16,10 @@ use crate::view::telling;
 
 /// How often a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// How often what changed without a record is written down, and unheld slots are dropped.
+/// How often what changed without a record is written down.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How often unheld slots are dropped while there is something to do: a rebuild takes disk until then.
+const SWEEPING: Duration = Duration::from_millis(200);
 
 /// A topic of large values has many of them: said again after this.
 const SAY_TOO_LARGE: Duration = Duration::from_secs(10 * 60);
@@ -72,7 +74,7 @@ impl WriteLoop {
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         let (mut filled, mut work) = (self.ports.filled.clone(), self.ports.work.clone());
         let (mut reading, mut steered) = (true, true);
-        let mut kept = Instant::now();
+        let (mut kept, mut swept) = (Instant::now(), Instant::now());
         while reading || steered {
             select! {
                 recv(work) -> asked => match asked {
@@ -86,9 +88,13 @@ impl WriteLoop {
                 default(HOUSEKEEPING) => {}
             }
             if kept.elapsed() >= HOUSEKEEPING {
-                self.retry(|store| store.checkpoint().and_then(|()| store.sweep().map(drop)))?;
+                self.retry(Writer::checkpoint)?;
                 self.note_complete()?;
                 kept = Instant::now();
+            }
+            if swept.elapsed() >= SWEEPING {
+                self.retry(Writer::sweep)?;
+                swept = Instant::now();
             }
         }
         let store = Arc::clone(self.store.store());
