@@ -1,6 +1,8 @@
 //! What the operating system says of a process.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// Processor seconds a process has used so far, in user and system mode.
 pub fn cpu_seconds(pid: u32) -> f64 {
@@ -17,4 +19,11 @@ pub fn peak_rss(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Bytes of the data files of a store; its log, which has a bound of its own, and files that go away count nothing.
+pub fn data_bytes(dir: &Path) -> u64 {
+    let is_data = |path: &Path| path.extension().is_some_and(|extension| extension == "sst");
+    let files = fs::read_dir(dir).unwrap().filter_map(Result::ok).filter(|file| is_data(&file.path()));
+    files.filter_map(|file| Some(file.metadata().ok()?.blocks() * 512)).sum()
 }

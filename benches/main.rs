@@ -18,8 +18,12 @@ mod load;
 mod machine;
 mod measure;
 mod noop;
+mod pace;
+mod queries;
+mod rebuild;
 mod report;
 mod service;
+mod wrk;
 
 /// What the integration tests are made of.
 #[allow(dead_code, unused_imports, reason = "shared with the integration tests")]

@@ -1,6 +1,5 @@
 //! The measurements.
 
-use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,14 @@ use crate::machine;
 use crate::process::Process;
 use crate::report::Report;
 use crate::service::{BLOCK_CACHE_MIB, Service, get};
+use crate::wrk::{self, Load};
+use crate::{queries, rebuild};
 
 /// Runs of the no-op consumer; the median counts.
 const RUNS: usize = 3;
-const WRK_SECONDS: &str = "8";
+const WRK_SECONDS: u32 = 6;
+const WRK_ROUNDS: usize = 3;
+const WARM_UP_SECONDS: u32 = 15;
 
 /// Restores the view from nothing, then looks keys up, then restarts it.
 pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
@@ -42,6 +45,8 @@ pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
     // Block cache, three memtables, fetch queue and two batches.
     let budget = (BLOCK_CACHE_MIB + 3 * 64 + 16 + 2 * 8) << 20;
     report.at_most("rss", "peak MiB against the configured budget", mib(rss), mib(budget), 1.5);
+    rebuild::measure(&service, records, cpu / count * 1e6, report);
+    queries::measure(&service, records, report);
     service.wait_until_live();
     service.kill_and_start_again();
     let ready = service.wait_until_ready();
@@ -52,6 +57,9 @@ pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
         1.0,
         1.0,
     );
+    service.wait_until_live();
+    let twice = service.records_applied() as f64;
+    report.at_most("read_twice", "records read twice after kill -9, of all", twice, count, 0.000_001);
 }
 
 struct Noop {
@@ -80,50 +88,34 @@ fn look_ups(service: &Service, records: u64, report: &mut Report) {
     let [port] = free_ports::<1>();
     let address = format!("127.0.0.1:{port}");
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let _noop = Process::spawn(command.args(["noop-server", &address]).stdout(Stdio::null())).unwrap();
+    let noop = Process::spawn(command.args(["noop-server", &address]).stdout(Stdio::null())).unwrap();
     within(Duration::from_secs(10), Duration::from_millis(5), || {
         (!get(&address, "/noop/views/users/keys/u1").is_empty()).then_some(())
     })
     .expect("the no-op server answers");
-    let run = |address: &str, root: &str| {
-        let script = service.dir.path().join(format!("{root}.lua"));
-        fs::write(&script, random_keys(root, records)).unwrap();
-        wrk(address, script.to_str().unwrap())
-    };
-    let ours = service.address("http");
+    let (ours, dir) = (service.address("http"), service.dir.path());
+    let run = |seconds| wrk::look_ups(dir, &ours, "v1", records, service.process.id(), seconds);
+    let run_noop = |seconds| wrk::look_ups(dir, &address, "noop", records, noop.id(), seconds);
+    service.wait_until_calm();
+    // Until most of the profiles are in the cache.
+    let _ = run(WARM_UP_SECONDS);
     // In turn, so that a machine whose speed drifts slows both.
-    let (a, b) = (run(&address, "noop"), run(&ours, "v1"));
-    let (c, d) = (run(&address, "noop"), run(&ours, "v1"));
+    let rounds: Vec<_> = (0..WRK_ROUNDS).map(|_| (run_noop(WRK_SECONDS), run(WRK_SECONDS))).collect();
+    let mean = |of: &dyn Fn(&(Load, Load)) -> f64| rounds.iter().map(of).sum::<f64>() / rounds.len() as f64;
     report.at_least(
         "get",
         "requests/s of existing keys against a no-op handler",
-        (b + d) / 2.0,
-        (a + c) / 2.0,
+        mean(&|round| round.1.per_second),
+        mean(&|round| round.0.per_second),
         0.70,
     );
-}
-
-/// A script for wrk that asks for random keys below `root`.
-fn random_keys(root: &str, records: u64) -> String {
-    format!(
-        "local n = 0\nfunction setup(thread) n = n + 1; thread:set(\"id\", n) end\nfunction init() \
-         math.randomseed(id) end\nfunction request() return wrk.format(\"GET\", \"/{root}/views/users/keys/u\" .. \
-         math.random(0, {})) end\n",
-        records - 1
-    )
-}
-
-/// Requests per second; fails when any answer was not 2xx.
-fn wrk(address: &str, script: &str) -> f64 {
-    let url = format!("http://{address}");
-    let arguments = ["-t1", "-c32", "-d", WRK_SECONDS, "-s", script, &url];
-    let output =
-        Command::new("wrk").args(arguments).output().expect("wrk is installed (make bench installs it)");
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(!text.contains("Non-2xx"), "{text}");
-    let line =
-        text.lines().find(|line| line.starts_with("Requests/sec:")).unwrap_or_else(|| panic!("{text}"));
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    report.at_most(
+        "get_cpu",
+        "CPU us/look-up against a no-op handler",
+        mean(&|round| round.1.cpu_us),
+        mean(&|round| round.0.cpu_us),
+        1.7,
+    );
 }
 
 fn mib(bytes: u64) -> f64 {

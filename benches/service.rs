@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::eventually::within;
+use crate::machine;
 use crate::process::{Process, scratch};
+
+/// Partitions rebuilt at a time.
+pub const PARALLEL: u32 = 4;
 
 /// Holds all the profiles: the question is what a look-up costs, not how fast the disk is.
 pub const BLOCK_CACHE_MIB: u64 = 768;
@@ -31,7 +35,7 @@ impl Service {
         let data = dir.path().join("data");
         let text = format!(
             "data_dir = {data:?}\n[kafka]\nbootstrap = {bootstrap:?}\n[http]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \
-             \"127.0.0.1:0\"\n[store]\nblock_cache = \"{BLOCK_CACHE_MIB}MiB\"\n[views.users]\ntopic = {topic:?}\n"
+             \"127.0.0.1:0\"\nadmin = true\n[rebuild]\nparallel = {PARALLEL}\n[store]\nblock_cache = \"{BLOCK_CACHE_MIB}MiB\"\n[views.users]\ntopic = {topic:?}\n"
         );
         fs::write(&config, text).unwrap();
         let (process, started) = spawn(&config);
@@ -64,6 +68,29 @@ impl Service {
         self.started.elapsed()
     }
 
+    /// Waits until nothing is flushed or compacted any more: a look-up then costs what it costs.
+    pub fn wait_until_calm(&self) {
+        let pid = self.process.id();
+        let mut last = machine::cpu_seconds(pid);
+        within(DEADLINE, Duration::from_secs(1), || {
+            let before = std::mem::replace(&mut last, machine::cpu_seconds(pid));
+            let calm = last - before <= 0.03 && self.metric("statusquo_view_pending_compaction_bytes") == 0;
+            calm.then_some(())
+        })
+        .expect("the service calms down");
+    }
+
+    /// Records applied since the start of the process.
+    pub fn records_applied(&self) -> u64 {
+        self.metric("statusquo_view_applied_records_total")
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        let scrape = get(&self.address("ops"), "/metrics");
+        let found = scrape.lines().find(|line| line.starts_with(name));
+        found.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("{scrape}"))
+    }
+
     pub fn status(&self) -> serde_json::Value {
         let answer = get(&self.address("http"), "/v1/views/users/status");
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -86,9 +113,23 @@ fn spawn(config: &Path) -> (Process, Instant) {
 
 /// One request on a connection of its own; empty when that fails.
 pub fn get(address: &str, path: &str) -> String {
+    exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"))
+}
+
+/// As [`get`], with a document.
+pub fn post(address: &str, path: &str, document: &str) -> String {
+    let length = document.len();
+    let head = "Host: bench\r\nConnection: close\r\nContent-Type: application/json";
+    exchange(
+        address,
+        &format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{document}"),
+    )
+}
+
+fn exchange(address: &str, request: &str) -> String {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

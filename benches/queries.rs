@@ -1,0 +1,109 @@
+//! Batches and exports against RocksDB itself, on the same files.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rocksdb::{BlockBasedOptions, Cache, DB, Options, ReadOptions};
+
+use crate::report::Report;
+use crate::service::{BLOCK_CACHE_MIB, Service};
+use crate::wrk;
+
+const BATCH: u32 = 100;
+const SECONDS: u32 = 5;
+/// First byte of the key space of entries.
+const ENTRIES: [u8; 1] = [1];
+/// Every so manieth key is one of those the reference asks for.
+const SAMPLE: usize = 4;
+
+/// One thread and one connection ask, so that both sides have one request at a time.
+pub fn measure(service: &Service, records: u64, report: &mut Report) {
+    service.wait_until_calm();
+    let db = open(service);
+    let raw = export_raw(&db);
+    assert!(raw.keys.len() as u64 * SAMPLE as u64 > records, "the store holds the profiles");
+    let exported = export(&service.address("http"), records);
+    let rate = |seconds: f64| raw.bytes as f64 / seconds / f64::from(1 << 20);
+    report.at_least(
+        "export",
+        "MiB/s of keys and values exported against a raw iterator",
+        rate(exported),
+        rate(raw.seconds),
+        0.5,
+    );
+    let (address, dir, pid) = (service.address("http"), service.dir.path(), service.process.id());
+    let batches = |seconds| wrk::batches(dir, &address, BATCH, records, pid, seconds).per_second;
+    let _ = (batches(SECONDS), multi_get(&db, &raw.keys));
+    let (ours, reference) = (batches(SECONDS) * f64::from(BATCH), multi_get(&db, &raw.keys));
+    report.at_least("batch", "keys/s in batches of 100 against a raw multi-get", ours, reference, 0.5);
+}
+
+struct Raw {
+    keys: Vec<Vec<u8>>,
+    bytes: usize,
+    seconds: f64,
+}
+
+/// Beside the service, which goes on: a reader takes no lock.
+fn open(service: &Service) -> DB {
+    let mut table = BlockBasedOptions::default();
+    let bytes = usize::try_from(BLOCK_CACHE_MIB << 20).unwrap();
+    table.set_block_cache(&Cache::new_hyper_clock_cache(bytes, 4096));
+    table.set_cache_index_and_filter_blocks(true);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    DB::open_for_read_only(&options, service.dir.path().join("data/users/db"), false).unwrap()
+}
+
+fn export_raw(db: &DB) -> Raw {
+    let mut reading = ReadOptions::default();
+    reading.fill_cache(false);
+    let (mut keys, mut bytes, mut count) = (Vec::new(), 0, 0);
+    let begun = Instant::now();
+    let mut rows = db.raw_iterator_opt(reading);
+    rows.seek(ENTRIES);
+    while let Some((key, value)) = rows.item() {
+        bytes += key.len() + value.len();
+        if count % SAMPLE == 0 {
+            keys.push(key.to_vec());
+        }
+        count += 1;
+        rows.next();
+    }
+    rows.status().unwrap();
+    Raw { keys, bytes, seconds: begun.elapsed().as_secs_f64() }
+}
+
+/// Keys per second of one thread.
+fn multi_get(db: &DB, keys: &[Vec<u8>]) -> f64 {
+    let (begun, mut asked) = (Instant::now(), 0);
+    while begun.elapsed() < Duration::from_secs(SECONDS.into()) {
+        let batch = (0..BATCH).map(|_| &keys[fastrand::usize(0..keys.len())]);
+        for found in db.multi_get(batch) {
+            assert!(found.unwrap().is_some());
+            asked += 1;
+        }
+    }
+    f64::from(asked) / begun.elapsed().as_secs_f64()
+}
+
+/// Seconds that the export of the whole view takes.
+fn export(address: &str, records: u64) -> f64 {
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = "Host: bench\r\nConnection: close\r\nAccept: application/x-ndjson";
+    write!(stream, "GET /v1/views/users/entries HTTP/1.1\r\n{head}\r\n\r\n").unwrap();
+    let mut reader = BufReader::with_capacity(1 << 16, stream);
+    let (mut line, mut last) = (Vec::new(), Vec::new());
+    while reader.read_until(b'\n', &mut line).unwrap() > 0 {
+        if line.starts_with(b"{\"end\"") {
+            last.clone_from(&line);
+        }
+        line.clear();
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let trailer: serde_json::Value = serde_json::from_slice(&last).unwrap_or_default();
+    assert_eq!((&trailer["end"], &trailer["count"]), (&true.into(), &records.into()), "{trailer}");
+    seconds
+}
