@@ -9,9 +9,12 @@ use std::time::Duration;
 
 const PARTITIONS: u64 = 2;
 const KEYS: u64 = 500;
-const VERSIONS: u64 = 200;
+const VERSIONS: u64 = 60;
 
-/// Bound on one stage of a build of 105 000 records in small steps.
+/// A build of 35 000 records beside a slot that serves takes two seconds: an end comes in the middle of it.
+const RECORDS_PER_SECOND: i64 = 18_000;
+
+/// Bound on one stage of a build.
 const STAGE: Duration = Duration::from_secs(120);
 
 fn keys() -> Vec<String> {
@@ -34,7 +37,8 @@ fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka, group: &str) -> TestAp
     let app = TestApp::builder(kafka).view("v", topic).set("kafka.group", group);
     app.set("kafka.poll_interval", "200ms")
         .set("mirror.interval", "100ms")
-        .set("batch.records_max", 25)
+        .set("batch.records_max", 100)
+        .set("rebuild.records_per_second", RECORDS_PER_SECOND)
         .start()
 }
 
@@ -61,10 +65,12 @@ fn interrupted_rebuild(name: &str, signals: &[Signal]) {
     app.wait_until_signed("v", &group);
     let reset = ["--group", &group, "--topic", topic.name(), "--reset-offsets", "--to-earliest", "--execute"];
     kafka.groups(&reset);
+    let mut met = 0;
     for (round, signal) in (1..).zip(signals) {
         // A pseudo-random point, another one each time.
-        let point = (i64::from(std::process::id()) * 7919 + round * 10_007) % 15_000 + round * 15_000;
+        let point = (i64::from(std::process::id()) * 7919 + round * 10_007) % 6_000 + round * 8_000;
         app.read_while("v", &keys(), || wait_until_built(&app, point, 2 * PARTITIONS));
+        met += u32::from(app.generation("v") < 2 * PARTITIONS);
         match *signal {
             Signal::KILL => app.kill(),
             _ => assert_eq!(app.terminate().code, Some(0)),
@@ -77,6 +83,7 @@ fn interrupted_rebuild(name: &str, signals: &[Signal]) {
     app.assert_view_equals("v", &topic.fold());
     app.wait_until_signed("v", &group);
     assert_eq!(app.generation("v"), 2 * PARTITIONS);
+    assert!(met > 0, "no end came in the middle of a build");
 }
 
 /// FAULTS rows 1 and 53.
@@ -97,7 +104,7 @@ fn kills_during_the_first_build_show_nothing_of_it() {
     let kafka = TestKafka::shared();
     let topic = long_topic(kafka, "killed-first");
     let mut app = start(&topic, kafka, "g-killed-first");
-    for point in [1, 15_000, 40_000, 75_000] {
+    for point in [1, 5_000, 12_000, 25_000] {
         eventually(STAGE, "a build", || {
             let answer = app.get("v", "k1");
             let position = built(&app);
