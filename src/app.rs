@@ -1,5 +1,6 @@
 //! Assembly: a configuration becomes stores, threads and listeners, and ends in order.
 
+mod descriptors;
 mod files;
 mod signals;
 
@@ -46,6 +47,7 @@ impl App {
     /// What keeps the service from starting, in words that say what to do.
     pub fn start(config: &Config, page: impl FnOnce(Arc<Views>) -> axum::Router) -> anyhow::Result<Self> {
         kafka::check(&config.kafka)?;
+        descriptors::raise(config.http.connections_max, config.views.len());
         let runtime = Builder::new_multi_thread().enable_all().thread_name("http").build()?;
         let http_listener = listen(config.http.listen, "http.listen")?;
         let ops_listener = listen(config.ops.listen, "ops.listen")?;

@@ -38,9 +38,11 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "http.wait_max" => Timespan(Duration::from_secs(1), HOUR),
         "http.waiters_max" | "http.watch.watchers_max" => Count(0, 1_000_000),
         "http.connections_max" | "batch.records_max" | "http.scan.page_entries_max" => Count(1, 1_000_000),
-        "http.header_timeout" | "http.request_timeout" | "http.scan.page_time_max" | "shutdown.grace" => {
-            Timespan(MS, HOUR)
-        }
+        "http.header_timeout"
+        | "http.write_timeout"
+        | "http.request_timeout"
+        | "http.scan.page_time_max"
+        | "shutdown.grace" => Timespan(MS, HOUR),
         "http.scan.export_time_max" => Timespan(MS, 24 * HOUR),
         "ready.max_staleness" | "rebuild.tombstones_kept" => Timespan(MS, 365 * 24 * HOUR),
         "store.block_cache" => Size(ByteSize::mib(1), ByteSize::tib(1)),

@@ -124,6 +124,10 @@ pub struct HttpConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "units::Timespan")]
     pub header_timeout: Duration,
+    /// Bound on the time for which a client may take nothing of an answer; then it is hung up on.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "units::Timespan")]
+    pub write_timeout: Duration,
     /// Bound on handling one request.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "units::Timespan")]
@@ -292,6 +296,7 @@ impl Default for HttpConfig {
             allow_unauthenticated: false,
             connections_max: 10_000,
             header_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(30),
             wait_max: Duration::from_secs(30),
             waiters_max: 5_000,

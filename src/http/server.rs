@@ -10,6 +10,7 @@ use axum::Router;
 use axum_server::{AddrListener, Address, Handle, Server};
 use hyper_util::rt::TokioTimer;
 use prometheus_client::metrics::gauge::Gauge;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// Time to send the head of a request; also how long a connection may be idle.
     pub header_timeout: Duration,
+    /// Time for which a client may take nothing of an answer.
+    pub write_timeout: Duration,
     /// Shows how many connections are open.
     pub connections: Gauge,
 }
@@ -37,8 +40,8 @@ impl Limits {
     /// Takes the limits of `config`.
     #[must_use]
     pub fn of(config: &HttpConfig, connections: Gauge) -> Self {
-        let HttpConfig { connections_max, header_timeout, .. } = *config;
-        Self { connections_max, header_timeout, connections }
+        let HttpConfig { connections_max, header_timeout, write_timeout, .. } = *config;
+        Self { connections_max, header_timeout, write_timeout, connections }
     }
 }
 
@@ -58,6 +61,7 @@ pub async fn serve(
         listener: TcpListener::from_std(listener)?,
         slots: Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS))),
         open: limits.connections.clone(),
+        write_timeout_ms: limits.write_timeout.as_millis().try_into().unwrap_or(u32::MAX),
     };
     let handle = Handle::new();
     let mut server = Server::from_listener(listener).http1_only().handle(handle.clone());
@@ -93,6 +97,7 @@ struct CappedListener {
     listener: TcpListener,
     slots: Arc<Semaphore>,
     open: Gauge,
+    write_timeout_ms: u32,
 }
 
 /// Other side of a connection: the slot the connection takes up; none for the listener itself.
@@ -140,8 +145,10 @@ impl AddrListener<TcpStream, Peer> for CappedListener {
                 Err(error) => return Err(error),
             }
         };
-        // An answer that comes a little later is no reason to refuse the connection.
+        // An answer that comes a little later, or a client that is hung up on late, is no reason to refuse it.
         let _ = stream.set_nodelay(true);
+        // The kernel ends a connection whose other side takes nothing for that long.
+        let _ = set_tcp_user_timeout(&stream, self.write_timeout_ms);
         let slot = Slot::new(self.open.clone(), permit);
         Ok((stream, Peer { _slot: Some(Arc::new(slot)) }))
     }

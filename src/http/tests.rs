@@ -5,6 +5,7 @@ mod consistency;
 mod documents;
 mod errors;
 mod fixture;
+mod fuzz;
 mod keys;
 mod log;
 mod long_poll;

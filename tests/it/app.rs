@@ -95,6 +95,16 @@ impl<'k> TestApp<'k> {
         Connection::open(self.instance.addresses().ops).expect("the ops listener").get(target)
     }
 
+    /// Returns the address of the data listener.
+    pub fn http_address(&self) -> SocketAddr {
+        self.instance.addresses().http
+    }
+
+    /// Returns the id of the service's process.
+    pub fn process_id(&self) -> u32 {
+        self.instance.process_id()
+    }
+
     /// Returns the address of the data listener, for commands.
     pub fn http_url(&self) -> String {
         format!("http://{}", self.instance.addresses().http)

@@ -44,7 +44,8 @@ fn start(options: Options, more: Router) -> Served {
     let address = listener.local_addr().unwrap();
     let connections = fixture.state.connections(Listener::Data);
     let Options { connections_max, header_timeout, grace } = options;
-    let limits = Limits { connections_max, header_timeout, connections: connections.clone() };
+    let limits =
+        Limits { connections_max, header_timeout, write_timeout: PATIENCE, connections: connections.clone() };
     let stop = CancellationToken::new();
     let router = fixture.data().merge(more);
     let stopped = stop.clone();

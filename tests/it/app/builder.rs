@@ -46,6 +46,12 @@ impl<'k> AppBuilder<'k> {
         self
     }
 
+    /// Starts the service with a soft limit on its file descriptors.
+    pub fn soft_limit(mut self, descriptors: u32) -> Self {
+        self.instance.soft_limit(descriptors);
+        self
+    }
+
     /// Uses a data directory that outlives the service.
     pub fn data_dir(mut self, path: &Path) -> Self {
         self.instance.use_data_dir(path);

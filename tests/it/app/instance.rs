@@ -40,6 +40,7 @@ pub struct Instance {
     data_dir: PathBuf,
     config: Table,
     environment: Vec<(String, String)>,
+    soft_limit: Option<u32>,
     process: Option<Process>,
     addresses: Option<Addresses>,
 }
@@ -50,8 +51,15 @@ impl Instance {
         let directory = scratch("app-");
         let data_dir = directory.path().join("data");
         let config = Table::new();
-        let mut instance =
-            Self { directory, data_dir, config, environment: Vec::new(), process: None, addresses: None };
+        let mut instance = Self {
+            directory,
+            data_dir,
+            config,
+            environment: Vec::new(),
+            soft_limit: None,
+            process: None,
+            addresses: None,
+        };
         let group = format!("statusquo-test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         instance.set("data_dir", instance.data_dir.display().to_string());
         instance.set("kafka.group", group);
@@ -70,6 +78,14 @@ impl Instance {
 
     pub fn env(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn soft_limit(&mut self, descriptors: u32) {
+        self.soft_limit = Some(descriptors);
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("a service that runs").id()
     }
 
     pub fn use_data_dir(&mut self, path: &Path) {
@@ -135,7 +151,15 @@ impl Instance {
         let config = self.directory.path().join("statusquo.toml");
         fs::write(&config, toml::to_string(&self.config).expect("TOML")).expect("statusquo.toml");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("stderr.log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_statusquo"));
+        let service = env!("CARGO_BIN_EXE_statusquo");
+        let mut command = match self.soft_limit {
+            None => Command::new(service),
+            Some(descriptors) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -Sn {descriptors} && exec \"$@\""), "sh", service]);
+                shell
+            }
+        };
         command.args(["serve", "--config"]).arg(config);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.directory.path());
