@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use self::pipeline::{Limits, Pipeline};
 use self::script::{ScriptedPartition, ScriptedTopic, row};
-use crate::position::Position;
+use crate::position::{Partition, Position};
+use crate::progress::{Place, Waiters};
 use crate::source::Failure;
 
 const ONE_BY_ONE: Limits = Limits { records_max: 1, bytes_max: 1 << 20 };
@@ -123,13 +124,17 @@ fn a_partition_that_fails_is_reported_and_the_others_go_on() {
     assert_eq!(pipeline.building_positions(), [Position::ZERO], "nothing of the failed partition is skipped");
 }
 
+fn enter(waiters: &Waiters, position: i64) -> Place<'_, (Partition, Position)> {
+    waiters.at_position(0, Position::new(position), || false).unwrap()
+}
+
 #[test]
 fn who_waits_for_a_position_or_a_key_is_woken_when_it_can_be_read() {
     let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "before", Some("1"))])]);
     let pipeline = restored(&topic, WIDE);
     pipeline.wait_until_told_restored();
     let waiters = pipeline.progress().waiters();
-    let (near, far) = (waiters.at_position(0, Position::new(2)), waiters.at_position(0, Position::new(3)));
+    let (near, far) = (enter(waiters, 2), enter(waiters, 3));
     let (key, other) = (waiters.at_key(b"b"), waiters.at_key(b"a"));
     topic.append(0, row(1, "b", Some("1")));
     pipeline.wait_for(near.rung());
@@ -149,8 +154,7 @@ fn a_swap_wakes_everybody() {
     pipeline.drop_slot_while_reading(&topic);
     topic.append(0, row(topic.next(0), "b", Some("1")));
     let progress = std::sync::Arc::clone(pipeline.progress());
-    let (position, key) =
-        (progress.waiters().at_position(0, Position::new(i64::MAX)), progress.waiters().at_key(b"unknown"));
+    let (position, key) = (enter(progress.waiters(), i64::MAX), progress.waiters().at_key(b"unknown"));
     pipeline.start();
     pipeline.promote_when_read();
     pipeline.wait_for(position.rung());

@@ -156,6 +156,43 @@ fn the_latest_state_holds_all_that_was_acknowledged_before() {
 }
 
 #[test]
+fn positions_and_the_latest_state_are_those_of_the_topic_as_it_is() {
+    let topic = TestKafka::shared().topic("latest-recreated").create();
+    (0..50).for_each(|number| drop(topic.put("a", format!("old {number}"))));
+    let app = TestApp::builder(TestKafka::shared()).view("v", &topic).start().restored();
+    let path = "/v1/views/v/keys/a";
+    let old = app.get_raw(path).header("view-position").unwrap().to_owned();
+    assert_eq!(app.request("GET", path, &[("Read-After", &old)], b"").text(), "old 49");
+
+    topic.recreate();
+    let record = topic.put("a", "new");
+    let answer = app.request("GET", path, &[WAIT, ("Read-Consistency", "latest")], b"");
+    assert_is(&answer, &record);
+    let foreign = app.request("GET", path, &[("Read-After", &old)], b"");
+    assert_eq!(foreign.json()["code"], "position-foreign", "{}", foreign.text());
+    assert_is(&app.request("GET", path, &[WAIT, ("Read-After", "0:0")], b""), &record);
+}
+
+#[test]
+fn without_an_answer_of_the_broker_there_is_no_latest_state() {
+    let kafka = TestKafka::start();
+    let topic = kafka.topic("latest-frozen").create();
+    let record = topic.put("a", "1");
+    let app =
+        TestApp::builder(&kafka).view("v", &topic).set("kafka.request_timeout", "1s").start().restored();
+    let latest = ("Read-Consistency", "latest");
+    kafka.suspend();
+    let lost = app.request("GET", "/v1/views/v/keys/a", &[latest], b"");
+    assert_eq!((lost.status, lost.json()["code"].as_str()), (503, Some("source-lost")), "{}", lost.text());
+    assert_eq!(app.get("v", "a").text(), "1", "what is applied is answered");
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| app.request("GET", "/v1/views/v/keys/a", &[WAIT, latest], b""));
+        kafka.resume();
+        assert_is(&waiting.join().unwrap(), &record);
+    });
+}
+
+#[test]
 fn a_long_poll_sees_a_key_appear_change_and_go() {
     let topic = TestKafka::shared().topic("polled").partitions(2).create();
     let mut app = TestApp::builder(TestKafka::shared()).view("v", &topic).start().restored();
@@ -183,6 +220,10 @@ fn a_long_poll_sees_a_key_appear_change_and_go() {
     let mut waiting = poll(&held(&answer));
     let gone = topic.delete("a");
     assert_is(&waiting.receive(false).unwrap(), &gone);
+
+    drop(poll(""));
+    let left = || app.get_ops("/metrics").text().contains("statusquo_http_waiting 0").then_some(());
+    eventually(DEADLINE, "a client that leaves is forgotten", left);
 
     let mut waiting = poll("");
     app.signal(Signal::TERM);

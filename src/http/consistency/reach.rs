@@ -10,7 +10,7 @@ use crate::http::header_text::HeaderText;
 use crate::http::patience::Patience;
 use crate::http::problem::Problem;
 use crate::position::{Partition, Position};
-use crate::progress::{LogEnds, Place, Waiters};
+use crate::progress::{LogEnds, Place};
 use crate::store::SlotTable;
 use crate::topic_id::TopicTag;
 use crate::view::{Positions, View};
@@ -25,7 +25,7 @@ pub(super) struct Target {
     partition: Partition,
     /// Everything below is to be applied.
     position: Position,
-    /// Incarnation of the topic in which it is.
+    /// Incarnation of the topic in which it is; none where that is not said: then the one that is known.
     topic: Option<TopicTag>,
     /// A client says so; it may be wrong.
     claimed: bool,
@@ -58,9 +58,10 @@ impl Target {
         })
     }
 
-    fn missing(&self, table: &SlotTable) -> Option<Missing<'_>> {
+    fn missing(&self, view: &View, table: &SlotTable) -> Option<Missing<'_>> {
+        let topic = self.topic.or_else(|| Some(view.progress().topic()?.topic_id.tag()));
         let slot = table.serving().get(&self.partition);
-        let slot = slot.filter(|slot| self.topic.is_none_or(|topic| topic == slot.topic_id().tag()));
+        let slot = slot.filter(|slot| topic.is_none_or(|topic| topic == slot.topic_id().tag()));
         let at = slot.map(|slot| slot.position());
         (at < Some(self.position)).then_some(Missing { target: self, at })
     }
@@ -75,7 +76,7 @@ pub(super) async fn all(
     let mut checked = false;
     loop {
         let table = view.store().table();
-        let Some(missing) = targets.iter().find_map(|target| target.missing(&table)) else {
+        let Some(missing) = targets.iter().find_map(|target| target.missing(view, &table)) else {
             return Ok(table);
         };
         missing.refuse_foreign(view)?;
@@ -87,9 +88,7 @@ pub(super) async fn all(
         if patience.is_over() {
             return Err(missing.not_reached(view, &table));
         }
-        let place = missing.enter(view.progress().waiters());
-        // Order matters: looked at again from its place, no step gets by between the look and the wait.
-        if missing.target.missing(&view.store().table()).is_some() {
+        if let Some(place) = missing.enter(view) {
             patience.wait(place.rung(), Duration::ZERO).await?;
         }
     }
@@ -142,9 +141,10 @@ impl Missing<'_> {
     }
 
     /// A slot that is to be replaced cannot reach the position, however far it gets.
-    fn enter<'w>(&self, waiters: &'w Waiters) -> Place<'w, (Partition, Position)> {
+    fn enter<'v>(&self, view: &'v View) -> Option<Place<'v, (Partition, Position)>> {
         let position = if self.at.is_some() { self.target.position } else { Position::new(i64::MAX) };
-        waiters.at_position(self.target.partition, position)
+        let is_applied = || self.target.missing(view, &view.store().table()).is_none();
+        view.progress().waiters().at_position(self.target.partition, position, is_applied)
     }
 
     fn not_reached(&self, view: &View, table: &SlotTable) -> Problem {
