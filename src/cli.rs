@@ -21,6 +21,7 @@ mod status_document;
 mod status_table;
 mod target;
 mod terminal;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Serve => serve::run(&load(&settings)?).map(|()| Exit::Success),
         Command::Demo(options) => demo::run(options.into()).map(|()| Exit::Success),
         Command::Get(get) => get::run(&get, &settings),
+        Command::Watch(watch) => watch::run(&watch, &settings),
         Command::Status(status) => status::run(&status, &settings),
         Command::Rebuild(rebuild) => rebuild::run(&rebuild, &settings),
         Command::Config(command) => show_config(command, &settings),

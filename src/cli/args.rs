@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::help;
+use super::watch::WatchArguments;
 use crate::config::ViewName;
 use crate::demo;
 
@@ -47,6 +48,9 @@ pub enum Command {
     /// Prints the value of a key
     #[command(after_help = help::GET)]
     Get(GetArguments),
+    /// Prints what a view holds, then every change, until Ctrl-C
+    #[command(after_help = help::WATCH)]
+    Watch(WatchArguments),
     /// Shows how far the views of a running service are
     #[command(after_help = help::STATUS)]
     Status(StatusArguments),

@@ -7,6 +7,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{ClientBuilder, RequestBuilder, StatusCode, Url, redirect};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::ctrl_c;
+use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
 use crate::config::Secret;
@@ -20,6 +22,11 @@ pub(super) struct Timeouts {
     pub(super) request: Duration,
 }
 
+/// Bound on an answer without an end; the client has none that is longer.
+const ENDLESS: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Longest silence within such an answer: the service says something every 15 s unless told otherwise.
+const SILENCE_MAX: Duration = Duration::from_secs(90);
+
 /// Asks one service.
 pub(super) struct Client {
     runtime: Runtime,
@@ -32,6 +39,18 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+}
+
+/// How an answer without an end came to one.
+pub(super) enum Ended {
+    /// Ctrl-C was pressed.
+    Interrupted,
+    /// The connection broke, was silent for too long, or the service ended the answer.
+    CutOff,
+    /// There was no connection.
+    Unreachable(Failure),
+    /// The answer was no success, and has an end.
+    Answered(Answer),
 }
 
 impl Timeouts {
@@ -83,6 +102,53 @@ impl Client {
         document: &impl Serialize,
     ) -> Result<Answer, Failure> {
         self.send(with_token(self.http.post(self.url(path)).json(document), token))
+    }
+
+    /// Asks for `path` and hands its body over piece by piece, until it ends or Ctrl-C is pressed; `id` is the last
+    /// event that came before.
+    ///
+    /// # Errors
+    /// Those of `take`.
+    pub(super) fn follow(
+        &self,
+        path: &str,
+        id: Option<&str>,
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Ended> {
+        let request = self.http.get(self.url(path)).timeout(ENDLESS);
+        let request = match id {
+            Some(id) => request.header("last-event-id", id),
+            None => request,
+        };
+        let following = async {
+            let Ok(answered) = timeout(Timeouts::COMMAND.request, request.send()).await else {
+                return Ok(Ended::CutOff);
+            };
+            let mut response = match answered {
+                Ok(response) => response,
+                Err(error) => return Ok(Ended::Unreachable(self.unreachable(&error))),
+            };
+            if !response.status().is_success() {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = response.bytes().await.unwrap_or_default();
+                return Ok(Ended::Answered(Answer { status, headers, body }));
+            }
+            while let Ok(Ok(Some(piece))) = timeout(SILENCE_MAX, response.chunk()).await {
+                take(&piece)?;
+            }
+            Ok(Ended::CutOff)
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                ended = following => ended,
+                _ = ctrl_c() => Ok(Ended::Interrupted),
+            }
+        })
+    }
+
+    /// Waits; returns whether Ctrl-C was pressed meanwhile.
+    pub(super) fn pause(&self, pause: Duration) -> bool {
+        self.runtime.block_on(async { timeout(pause, ctrl_c()).await }).is_ok()
     }
 
     fn url(&self, path: &str) -> String {

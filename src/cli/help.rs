@@ -11,13 +11,14 @@ Examples:
   statusquo demo                                    see it work, without a Kafka
   statusquo serve --config statusquo.toml           run the service
   statusquo get users u1                            print a value
+  statusquo watch users                             print every change
   statusquo status                                  how far are the views?
   statusquo config check --config statusquo.toml    find every mistake before a roll-out
 
 Environment variables:
   STATUSQUO__HTTP__LISTEN=...   sets the key http.listen; two underscores stand for a dot
   STATUSQUO_CONFIG=FILE         as --config
-  STATUSQUO_URL=URL             as --url of `get` and `status`
+  STATUSQUO_URL=URL             as --url of `get`, `watch` and `status`
   STATUSQUO_OPS_URL=URL         as --url of `healthcheck`, --ops-url of `rebuild`
 
 Exit codes:
@@ -61,6 +62,15 @@ Examples:
 
 Exit codes: 3 the key has no value, 75 not now (the view restores, the position is not reached, or nobody answers),
 1 anything else.";
+
+pub(super) const WATCH: &str = "\
+Where the connection breaks it goes on from the last event, for as long as it takes. Ctrl-C ends it with 0.
+
+Examples:
+  statusquo watch users
+  statusquo watch users --prefix eu/ --initial none     changes of some keys, from now on
+  statusquo watch users -o ndjson | jq .data.key        one JSON object per line: event, id, data
+  statusquo watch users --from \"$id\"                  goes on from the id of an earlier event";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -56,3 +56,4 @@ mod stored;
 mod undeliverable;
 mod warned;
 mod watch;
+mod watch_cli;
