@@ -62,6 +62,13 @@ pub fn push_key(out: &mut Vec<u8>, slot: SlotNumber, key: &[u8]) {
     out.extend_from_slice(key);
 }
 
+/// Returns slot and user's key of a storage key; none of one from another key space.
+#[must_use]
+pub fn split_key(storage_key: &[u8]) -> Option<(SlotNumber, &[u8])> {
+    let (slot, key) = storage_key.strip_prefix(&[ENTRY_SPACE])?.split_first_chunk()?;
+    Some((SlotNumber(u32::from_be_bytes(*slot)), key))
+}
+
 /// Returns the range of storage keys of `slot`: start inclusive, end exclusive.
 #[must_use]
 pub fn slot_range(slot: SlotNumber) -> (Vec<u8>, Vec<u8>) {
@@ -339,6 +346,8 @@ mod tests {
         let mut after = Vec::new();
         push_key(&mut after, SlotNumber(8), &[]);
         assert!(start <= inside && inside < end && end <= after);
+        assert_eq!(split_key(&inside), Some((SlotNumber(7), &[0xff; 9][..])));
+        assert_eq!((split_key(b"\0i"), split_key(&[ENTRY_SPACE, 0, 0])), (None, None));
         assert_eq!(slot_range(SlotNumber(u32::MAX)).1, [ENTRY_SPACE + 1]);
     }
 }

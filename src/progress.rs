@@ -1,6 +1,7 @@
 //! What the write side of a view knows beyond its store; the read side and the probes look at it.
 
 mod changes;
+mod count;
 mod log_ends;
 mod rebuilds;
 mod waiters;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 pub use changes::{Applied, Bounds, Builds, Changes, Joined, Known, Moved, Overflow, Reached, Reason, Step};
+pub use count::Count;
 pub use log_ends::{Answer, LogEnd, LogEnds, Question, Questions, Unknown};
 pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
 pub use waiters::{Place, Waiters};
@@ -39,6 +41,7 @@ pub struct Progress {
     topic: RwLock<Option<TopicFacts>>,
     trouble: Mutex<Option<Trouble>>,
     warnings: Warnings,
+    conflicts: Count,
     events: Mutex<VecDeque<Event>>,
     rebuilds: Rebuilds,
     waiters: Waiters,
@@ -242,6 +245,12 @@ impl Progress {
     #[must_use]
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
+    }
+
+    /// Returns how many keys have a value that a newer record in another partition hides.
+    #[must_use]
+    pub fn conflicts(&self) -> &Count {
+        &self.conflicts
     }
 
     /// Returns the rebuilds that were asked for.

@@ -8,6 +8,7 @@ mod entries;
 mod error;
 mod found;
 mod identity;
+mod markers;
 mod meta;
 mod open;
 mod options;
@@ -44,7 +45,8 @@ pub struct Store {
     db: DB,
     dir: PathBuf,
     identity: Identity,
-    table: ArcSwap<SlotTable>,
+    /// Shared with the compactions.
+    table: Arc<ArcSwap<SlotTable>>,
 }
 
 /// Sizes of a store, estimated by RocksDB.

@@ -5,6 +5,7 @@
 
 mod ailments;
 mod building;
+mod conflicts;
 mod group;
 mod requests;
 mod settings;
@@ -20,6 +21,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio_util::sync::CancellationToken;
 
+use self::conflicts::Survey;
 use super::mirror::Mirror;
 use super::pace::Pace;
 use super::reader::{Command, PartitionFailure};
@@ -105,6 +107,7 @@ pub(super) struct Coordinator {
     /// When the cluster was asked last, and how long after that it is asked again.
     observed: Instant,
     observe_after: Duration,
+    survey: Survey,
     settings: TopicSettings,
     settings_at: Option<Instant>,
     /// A hand-over that did not come about is tried again after this.
@@ -149,6 +152,7 @@ impl Coordinator {
             silent: BTreeSet::new(),
             observed: Instant::now(),
             observe_after: Duration::ZERO,
+            survey: Survey::new(),
             settings: TopicSettings::default(),
             settings_at: None,
             hand_over_after: Instant::now(),
@@ -237,6 +241,7 @@ impl Coordinator {
         self.mind_requests()?;
         self.mind_the_group()?;
         self.mind_mirror();
+        self.count_conflicts();
         Ok(true)
     }
 

@@ -28,6 +28,7 @@ pub struct Entries<'a> {
     waiting: BinaryHeap<Source<'a>>,
     /// The source whose entry was handed out last.
     current: Option<Source<'a>>,
+    hidden: u64,
 }
 
 /// One slot, and the entry the walk has come to in it.
@@ -52,7 +53,7 @@ impl<'a> Entries<'a> {
         order: Order,
         open: impl Fn(&Slot) -> DBRawIterator<'a>,
     ) -> Result<Self> {
-        let mut entries = Self { waiting: BinaryHeap::new(), current: None };
+        let mut entries = Self { waiting: BinaryHeap::new(), current: None, hidden: 0 };
         for slot in slots {
             let mut source = Source { rows: open(slot), slot, order, key: Vec::new() };
             match order {
@@ -74,6 +75,7 @@ impl<'a> Entries<'a> {
         }
         while let Some(mut newest) = self.waiting.pop() {
             let mut rank = newest.rank()?;
+            let mut hides = false;
             while self.waiting.peek().is_some_and(|other| other.key == newest.key) {
                 let Some(mut other) = self.waiting.pop() else { break };
                 let other_rank = other.rank()?;
@@ -81,8 +83,10 @@ impl<'a> Entries<'a> {
                     std::mem::swap(&mut newest, &mut other);
                     rank = other_rank;
                 }
+                hides |= !other.entry()?.header.marker;
                 self.go_on(other)?;
             }
+            self.hidden += u64::from(hides);
             if newest.entry()?.header.marker {
                 self.go_on(newest)?;
                 continue;
@@ -91,6 +95,12 @@ impl<'a> Entries<'a> {
             return Ok(Some((&source.key, source.entry()?)));
         }
         Ok(None)
+    }
+
+    /// Returns how many of the keys passed so far have a value that a newer record in another partition hides.
+    #[must_use]
+    pub fn hidden(&self) -> u64 {
+        self.hidden
     }
 
     fn go_on(&mut self, mut source: Source<'a>) -> Result<()> {

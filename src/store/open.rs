@@ -12,6 +12,7 @@ use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Options, W
 use super::damage;
 use super::error::{Error, Result};
 use super::identity::Identity;
+use super::markers;
 use super::meta::{self, COUNTERS_KEY, IDENTITY_KEY};
 use super::options::Resources;
 use super::slot::{Slot, SlotTable};
@@ -79,7 +80,11 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     if known.is_none() {
         identity.write_draft(dir)?;
     }
-    let db = open_database(&resources.options(), &path).map_err(|error| opening(error, dir))?;
+    let table = Arc::new(ArcSwap::from_pointee(SlotTable::default()));
+    let mut options = resources.options();
+    options.set_compaction_filter("idle markers", markers::sweep(Arc::clone(&table)));
+    options.set_periodic_compaction_seconds(markers::SWEPT_AFTER_SECONDS);
+    let db = open_database(&options, &path).map_err(|error| opening(error, dir))?;
     if known.is_none() {
         let mut rows = WriteBatch::default();
         meta::put(&mut rows, &IDENTITY_KEY, &identity)?;
@@ -90,7 +95,7 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     } else if meta::get::<Identity>(&db, &IDENTITY_KEY)?.as_ref() != Some(&identity) {
         return Err(Error::corrupt("the database is empty or belongs to another directory"));
     }
-    assemble(db, dir.to_owned(), identity)
+    assemble(db, dir.to_owned(), identity, table)
 }
 
 /// The one column family is named, so that there is a handle of it for reads of many keys.
@@ -99,7 +104,12 @@ fn open_database(options: &Options, path: &Path) -> std::result::Result<DB, rock
     DB::open_cf_descriptors(options, path, [family])
 }
 
-fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Writer)> {
+fn assemble(
+    db: DB,
+    dir: PathBuf,
+    identity: Identity,
+    shared: Arc<ArcSwap<SlotTable>>,
+) -> Result<(Arc<Store>, Writer)> {
     let mut slots: BTreeMap<_, _> = meta::slot_rows(&db)?
         .into_iter()
         .map(|(number, row)| (number, Arc::new(Slot::from_row(number, row))))
@@ -122,8 +132,8 @@ fn assemble(db: DB, dir: PathBuf, identity: Identity) -> Result<(Arc<Store>, Wri
     table.rows = rows;
     // A slot no partition refers to was on its way out when the process ended.
     let retired = slots.into_values().collect();
-    let table = ArcSwap::from_pointee(table.relocated());
-    let store = Arc::new(Store { db, dir, identity, table });
+    shared.store(Arc::new(table.relocated()));
+    let store = Arc::new(Store { db, dir, identity, table: shared });
     let writer = Writer::new(Arc::clone(&store), Recovered { counters, retired });
     tracing::debug!(sizes = ?store.sizes() as Sizes, "store opened");
     Ok((store, writer))

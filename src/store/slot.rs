@@ -212,6 +212,12 @@ impl SlotTable {
             && self.pairs().any(|(_, partitions)| partitions == self.serving.len())
     }
 
+    /// Returns whether keys can lie in more than one partition.
+    #[must_use]
+    pub fn has_several_places(&self) -> bool {
+        self.serving.len() > 1 && (self.has_unexplained() || self.locator.pairs.len() > 1)
+    }
+
     /// Calls `visit` with each serving slot that can hold `key`, each once.
     pub(super) fn locate<'t, E>(
         &'t self,
@@ -249,13 +255,12 @@ impl SlotTable {
         if self.slots().all(|other| other.partition() == own) {
             return false;
         }
-        // Of a slot that is being filled the records that tell may be still to come.
-        let serves = self.serving.get(&own).is_some_and(|serving| serving.number() == slot.number());
         let leads_away = |(pair, partitions): &(Pair, Vec<u64>)| {
             let partition = pair.partition(key);
             partition != own && (holds(partitions, partition) || !self.serving.contains_key(&partition))
         };
-        !serves || self.has_unexplained() || self.locator.pairs.iter().any(leads_away)
+        // Of a slot that is being filled, this one or another, the records that tell may be still to come.
+        !self.building.is_empty() || self.has_unexplained() || self.locator.pairs.iter().any(leads_away)
     }
 
     /// Returns the table with its locator made anew from the slots' ledgers.

@@ -1,4 +1,5 @@
 mod damage;
+mod markers;
 mod snapshot;
 
 use tempfile::TempDir;

@@ -50,6 +50,8 @@ pub struct ViewStatus {
     /// Rules that explain where producers placed the keys, with their partition count.
     #[schema(example = json!([["murmur2", 8]]))]
     pub partitioners: Vec<(Partitioner, u32)>,
+    /// Keys that have a value which a newer record in another partition hides; none before they were counted.
+    pub conflicts: Option<u64>,
     /// Records since the start of the process whose value was larger than the view keeps.
     pub values_too_large: u64,
     /// What it lives with, what matters most first.
@@ -191,6 +193,7 @@ pub(super) fn of(view: &View) -> ViewStatus {
         lag: condition.lag,
         staleness_s: condition.staleness(),
         partitioners: table.pairs().map(|(pair, _)| (pair.partitioner, pair.partitions)).collect(),
+        conflicts: progress.conflicts().get(),
         values_too_large: progress.metrics().values_too_large.get(),
         warnings: warnings(progress),
         rebuild: rebuild(&table, progress),

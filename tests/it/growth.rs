@@ -1,7 +1,10 @@
 //! Keys that live in more than one partition: the topic grew, or producers disagree.
 
+use std::collections::BTreeMap;
+
 use crate::app::{TestApp, versioned};
-use crate::kafka::{Partitioner, Record, TestKafka, TestTopic};
+use crate::kafka::{LogRecord, Partitioner, Record, TestKafka, TestTopic};
+use crate::metrics::sample;
 
 const KEYS: u64 = 200;
 
@@ -28,6 +31,28 @@ fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka, group: &str) -> TestAp
 fn compare(app: &TestApp<'_>, topic: &TestTopic<'_>) {
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
+}
+
+/// Returns how many keys have a value in one partition that a newer record in another one hides.
+fn hidden(topic: &TestTopic<'_>) -> u64 {
+    let mut last: BTreeMap<Vec<u8>, BTreeMap<i32, LogRecord>> = BTreeMap::new();
+    for record in topic.kafka().read(topic.name()) {
+        last.entry(record.key.clone().unwrap()).or_default().insert(record.partition, record);
+    }
+    let hides = |records: &BTreeMap<i32, LogRecord>| {
+        let rank = |record: &LogRecord| (record.timestamp_ms, record.offset, record.partition);
+        let newest = records.values().map(rank).max();
+        records.values().any(|record| record.value.is_some() && Some(rank(record)) != newest)
+    };
+    last.values().filter(|records| hides(records)).count() as u64
+}
+
+fn wait_for_conflicts(app: &TestApp<'_>, keys: u64) {
+    app.wait_for_status("v", &format!("{keys} conflicts"), |status| {
+        let warned = status["warnings"].as_array().unwrap().iter().any(|one| one["code"] == "conflicts");
+        status["conflicts"] == keys && warned == (keys > 0)
+    });
+    assert_eq!(sample(app, "statusquo_view_conflicts{view=\"v\"}"), keys);
 }
 
 /// Compares after a restart, after a rebuild of every partition, and with a view that begins from nothing.
@@ -73,6 +98,9 @@ fn a_topic_that_grows_is_followed_and_the_newest_record_of_a_moved_key_counts() 
     compare(&app, &topic);
     let pairs = app.status("v")["partitioners"].to_string();
     assert!(pairs.contains("[\"murmur2\",2]") && pairs.contains("[\"murmur2\",4]"), "{pairs}");
+    let conflicts = hidden(&topic);
+    assert!(conflicts > 0);
+    wait_for_conflicts(&app, conflicts);
     compare_all_ways(app, &topic, kafka, "g-grows");
 }
 
@@ -103,6 +131,24 @@ fn a_view_goes_on_serving_while_an_added_partition_is_restored() {
     });
     assert_eq!(app.get("v", "nobody").status, 404);
     app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS row 26.
+#[test]
+fn keys_in_two_partitions_are_counted_until_the_older_value_is_gone() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("doubled").partitions(2).create();
+    for partition in [0, 1] {
+        topic.put_to(partition, "both", format!("in {partition}"));
+    }
+    topic.put_to(0, "one", "1");
+    let app = start(&topic, kafka, "g-doubled");
+    wait_for_conflicts(&app, 1);
+    assert_eq!(app.get("v", "both").text(), "in 1");
+    topic.write(Record::delete("both").to(0));
+    topic.put_to(1, "both", "again");
+    wait_for_conflicts(&app, 0);
+    compare(&app, &topic);
 }
 
 /// FAULTS row 26.

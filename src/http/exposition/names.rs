@@ -30,6 +30,7 @@ metrics! {
     VIEW_APPLIED_RECORDS = "statusquo_view_applied_records" None, "Records applied, skipped ones included";
     VIEW_APPLIED_BYTES = "statusquo_view_applied" Some(Unit::Bytes), "Bytes of keys and values applied";
     VIEW_NULL_KEYS = "statusquo_view_null_keys" None, "Records without a key, which no view can hold";
+    VIEW_CONFLICTS = "statusquo_view_conflicts" None, "Keys that have a value which a newer record in another partition hides";
     VIEW_VALUES_TOO_LARGE = "statusquo_view_values_too_large" None, "Records whose value was larger than the view keeps";
     VIEW_WRITE_ERRORS = "statusquo_view_write_errors" None, "Writes that failed and were tried again";
     VIEW_BATCH_SECONDS = "statusquo_view_batch" Some(Unit::Seconds), "Time from a batch being handed over to its being readable";

@@ -59,6 +59,8 @@ impl Collector for ViewCollector {
         by_partition(out, &names::VIEW_WITHHELD, &views, |one| {
             Some(one.withheld.as_ref().map_or(0.0, |withheld| withheld.seconds))
         })?;
+        let conflicts = views.iter().filter_map(|one| Some((one.labels(), one.status.conflicts?)));
+        names::VIEW_CONFLICTS.gauges(out, conflicts)?;
         by_view(out, &names::VIEW_READY, &views, |one| u64::from(one.status.ready))?;
         by_view(out, &names::VIEW_GENERATION, &views, |one| one.status.generation)?;
         counted(out, &names::VIEW_APPLIED_RECORDS, &views, |written| &written.records)?;
