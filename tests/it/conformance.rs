@@ -37,6 +37,7 @@ fn both_listeners_answer_as_their_documents_say() {
     let app = TestApp::builder(kafka)
         .view("users", &topic)
         .set("http.wait_max", "1s")
+        .set("http.watch.bookmark_interval", "1s")
         .set("http.watch.lifetime", "200ms")
         .set("ops.admin", true)
         .start()

@@ -33,6 +33,7 @@ mod crash;
 mod damage;
 mod demo;
 mod disk_full;
+mod examples;
 mod fixture;
 mod ghosts;
 mod growth;

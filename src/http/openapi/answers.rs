@@ -68,10 +68,7 @@ impl IntoResponses for Events {
         let example = "retry: 2000\n\nevent: put\ndata: {\"key\":\"u1\",\"value\":{\"name\":\"Ada\"},\"partition\":3,\
             \"offset\":99017}\n\nevent: synced\nid: v1=0:5,3:99017;t=k3Qz7pWx;b=9c2f41d07be6a953\ndata: \
             {\"count\":1}\n\n";
-        let content = ContentBuilder::new()
-            .schema(Some(Object::with_type(Type::String)))
-            .example(Some(json!(example)))
-            .build();
+        let content = ContentBuilder::new().schema(Some(event())).example(Some(json!(example))).build();
         let response = ResponseBuilder::new().description(description).content("text/event-stream", content);
         answer("200", response.build(), &["Cache-Control", "View-Status"])
     }
@@ -131,6 +128,21 @@ pub(super) fn answer(
 ) -> BTreeMap<String, RefOr<Response>> {
     response.headers.extend(headers::named(names));
     [(status.to_owned(), response.into())].into()
+}
+
+/// One event, as those who describe streams of them do.
+fn event() -> ObjectBuilder {
+    let text =
+        |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+    ObjectBuilder::new()
+        .property(
+            "event",
+            text("What it tells.").enum_values(Some(["put", "delete", "synced", "bookmark", "reset"])),
+        )
+        .property("id", text("Where to go on from, as `Last-Event-ID`; not every event has one."))
+        .property("data", text("A JSON object.").content_media_type("application/json"))
+        .required("event")
+        .required("data")
 }
 
 fn form(representation: Representation) -> (RefOr<Schema>, Value) {

@@ -1,0 +1,154 @@
+//! The client examples do what they say.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::app::TestApp;
+use crate::eventually::{eventually, within};
+use crate::kafka::{LogRecord, Record, TestKafka, TestTopic};
+use crate::process::{Process, scratch};
+
+/// Bound on everything a test waits for; a Java example is compiled first.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Keys that are there from the start.
+const KEYS: usize = 20;
+
+/// One of the examples.
+struct Example {
+    name: &'static str,
+    /// The program and what stands before the address.
+    command: Vec<String>,
+}
+
+impl Example {
+    fn new(name: &'static str, command: &[&str], file: &str) -> Self {
+        let file = format!("{}/examples/{file}", env!("CARGO_MANIFEST_DIR"));
+        let command = command.iter().map(|word| (*word).to_owned()).chain([file]).collect();
+        Self { name, command }
+    }
+
+    fn command(&self, app: &TestApp<'_>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.command[0]);
+        command.args(&self.command[1..]).args([&*app.http_url(), "users"]).args(arguments);
+        command
+    }
+
+    /// Runs it to its end and returns the lines it printed.
+    fn run(&self, app: &TestApp<'_>, arguments: &[&str]) -> Vec<String> {
+        let output = self.command(app, arguments).output().expect("an example that starts");
+        assert!(output.status.success(), "{}: {}", self.name, said(&output));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
+}
+
+/// All examples; one whose runtime is missing is left out, loudly, and in CI it fails.
+fn examples() -> Vec<Example> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/python-tools");
+    let tools = Command::new(script).args(["examples", "requests==2.34.2"]).output().expect(script);
+    let python = format!("{}/bin/python", String::from_utf8_lossy(&tools.stdout).trim());
+    let all = [
+        (Example::new("shell", &["sh"], "shell/client.sh"), "jq"),
+        (Example::new("Python", &[&python], "python/client.py"), &*python),
+        (Example::new("JavaScript", &["node"], "javascript/client.mjs"), "node"),
+        (Example::new("Java", &["java"], "java/Client.java"), "java"),
+    ];
+    let runs = |(example, runtime): (Example, &str)| {
+        let found =
+            Command::new(runtime).arg("--version").output().is_ok_and(|output| output.status.success());
+        if !found {
+            let missing = format!("the {} example did not run: {runtime} is missing", example.name);
+            assert!(std::env::var_os("CI").is_none(), "{missing}; scripts/install-packages test installs it");
+            eprintln!("SKIPPED: {missing}");
+        }
+        found.then_some(example)
+    };
+    all.into_iter().filter_map(runs).collect()
+}
+
+/// A watch that goes on while others do, and what it printed so far.
+struct Watch {
+    name: &'static str,
+    _process: Process,
+    printed: PathBuf,
+}
+
+impl Watch {
+    fn start(example: &Example, app: &TestApp<'_>, directory: &Path) -> Self {
+        let printed = directory.join(example.name);
+        let mut command = example.command(app, &["watch"]);
+        command.stdout(File::create(&printed).unwrap());
+        command.stderr(File::create(printed.with_extension("errors")).unwrap());
+        Self { name: example.name, _process: Process::spawn(&mut command).expect("an example"), printed }
+    }
+
+    /// Tells whether it printed a line; keys may stand in quotes.
+    fn printed(&self, line: &str) -> bool {
+        let printed = fs::read_to_string(&self.printed).unwrap().replace('"', "");
+        printed.lines().any(|printed| printed == line)
+    }
+
+    fn wait_for(&self, line: &str) {
+        eventually(DEADLINE, &format!("the {} example: {line}", self.name), || {
+            self.printed(line).then_some(())
+        });
+    }
+}
+
+fn start(topic: &TestTopic<'_>) -> (TestApp<'static>, TempDir) {
+    topic.write_all((0..KEYS).map(|number| Record::put(format!("u/{number}"), "1")));
+    let app = TestApp::builder(TestKafka::shared()).view("users", topic).start().restored();
+    (app, scratch("examples-"))
+}
+
+#[test]
+fn the_client_examples_look_up_with_a_cache_and_read_their_writes() {
+    let topic = TestKafka::shared().topic("examples").partitions(3).create();
+    let (app, _directory) = start(&topic);
+    for (number, example) in examples().iter().enumerate() {
+        assert_eq!(example.run(&app, &["get", "u/1"]), ["200 1", "304 1"], "{}", example.name);
+        let value = (100 + number).to_string();
+        let LogRecord { partition, offset, .. } = topic.put("u/2", &*value);
+        let printed = example.run(&app, &["after", "u/2", &format!("{partition}:{offset}")]);
+        assert_eq!(printed, [format!("200 {value}")], "{}", example.name);
+    }
+}
+
+#[test]
+fn the_client_examples_keep_a_copy_of_a_view_over_interruptions() {
+    let topic = TestKafka::shared().topic("copies").partitions(3).create();
+    let (mut app, directory) = start(&topic);
+    let examples = examples();
+    let watches: Vec<_> =
+        examples.iter().map(|example| Watch::start(example, &app, directory.path())).collect();
+    let all = |line: &str| watches.iter().for_each(|watch| watch.wait_for(line));
+
+    all(&format!("synced - {KEYS}"));
+    topic.put("fresh", "2");
+    all(&format!("put fresh {}", KEYS + 1));
+    topic.delete("u/3");
+    all(&format!("delete u/3 {KEYS}"));
+
+    let address = app.http_address().to_string();
+    app.set("http.listen", address);
+    app.terminate();
+    topic.delete("u/4");
+    topic.write_all(["one", "two"].map(|key| Record::put(key, "3")));
+    app.start_again();
+    // Whoever is not back yet misses a change, or finds it in a snapshot; so it comes again and again.
+    let line = format!("put again {}", KEYS + 2);
+    let back = within(DEADLINE, Duration::from_millis(300), || {
+        topic.put("again", "4");
+        watches.iter().all(|watch| watch.printed(&line)).then_some(())
+    });
+    let late: Vec<_> = watches.iter().filter(|watch| !watch.printed(&line)).map(|watch| watch.name).collect();
+    assert!(back.is_some(), "{line}: not printed by {late:?}");
+}
