@@ -82,3 +82,18 @@ fn every_state_of_the_log_has_its_decision() {
 fn without_a_state_the_log_is_read_from_its_start() {
     assert_eq!(decide(None, &facts(3, 9)), Decision::Build(BuildReason::FirstStart));
 }
+
+/// FAULTS row 13.
+#[test]
+fn a_clock_that_jumps_by_a_year_costs_a_rebuild_at_most() {
+    const YEAR: i64 = 365 * 24 * 60 * 60 * 1000;
+    let (back, ahead) = (Millis::new(1_000_000 - YEAR), Millis::new(1_000_000 + YEAR));
+    for followed in [false, true] {
+        let at = |now, end| Facts { now, followed, ..facts(0, end) };
+        assert_eq!(decide(Some(stored(5)), &at(back, 9)), Decision::Continue);
+        // For all that is known a year has passed: records were missed, unless there are none.
+        let expired = Decision::Build(BuildReason::TombstonesExpired);
+        assert_eq!(decide(Some(stored(5)), &at(ahead, 9)), expired);
+        assert_eq!(decide(Some(stored(9)), &at(ahead, 9)), Decision::Continue);
+    }
+}

@@ -23,7 +23,7 @@ fn compare(app: &TestApp<'_>, topic: &TestTopic<'_>) {
     app.assert_view_equals("v", &topic.fold());
 }
 
-/// FAULTS row 15.
+/// FAULTS rows 15 and 16: connections stay open, nothing comes, and requests of ours time out.
 #[test]
 fn a_frozen_broker_makes_a_view_stale_and_a_thawed_one_makes_it_live() {
     let kafka = TestKafka::start();
