@@ -1,9 +1,11 @@
 //! Clients that keep a map by watching a view, on a real Kafka.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+
+use serde_json::json;
 
 use crate::app::{Connection, TestApp, Watcher, Watching};
 use crate::kafka::{Record, TestKafka, TestTopic};
@@ -100,7 +102,38 @@ fn a_map_kept_by_a_watch_equals_the_topic_after_cuts_and_rebuilds() {
         watcher.assert_equals(&topic.fold());
     }
     assert!(cuts.load(Ordering::Relaxed) > 10);
-    assert!(watchers.iter().any(|watcher| watcher.resets.iter().any(|reason| reason == "rebuilt")));
+}
+
+#[test]
+fn a_rebuild_resets_its_partition_alone_for_those_who_watch_and_those_who_come_back() {
+    let topic = TestKafka::shared().topic("watch-rebuilt").partitions(PARTITIONS).create();
+    write(&topic, 0..3_000);
+    let app = TestApp::builder(topic.kafka()).view("v", &topic).set("ops.admin", true).start().restored();
+    let (mut there, mut away) = (watched(&app, &topic), watched(&app, &topic));
+    let mut watching = there.connect(&app, "v");
+    rebuild(&app, 1);
+    assert_only_one_is_reset(&mut there, &mut watching);
+    let mut watching = away.connect(&app, "v");
+    assert_only_one_is_reset(&mut away, &mut watching);
+    there.assert_equals(&topic.fold());
+    away.assert_equals(&topic.fold());
+}
+
+/// Follows to the end of what partition 1 holds, and asserts that nothing else is told again.
+fn assert_only_one_is_reset(watcher: &mut Watcher, watching: &mut Watching) {
+    let mut put = BTreeSet::new();
+    loop {
+        let event = watching.next().expect("a watch that goes on");
+        watcher.take(&event);
+        match event.name.as_str() {
+            "reset" => assert_eq!(event.data, json!({"reason": "rebuilt", "partitions": [1]})),
+            "put" => drop(put.insert(event.data["partition"].as_i64())),
+            "synced" => break,
+            _ => {}
+        }
+    }
+    assert_eq!(put, BTreeSet::from([Some(1)]));
+    assert_eq!(watcher.resets, ["rebuilt"]);
 }
 
 #[test]
