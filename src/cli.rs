@@ -6,15 +6,18 @@ mod completions;
 mod config;
 mod demo;
 mod exit;
+mod export;
 mod get;
 mod healthcheck;
 mod help;
 mod key;
 mod output;
 mod problem;
+mod range_arguments;
 mod rebuild;
 mod restoration;
 mod restore_bar;
+mod scan;
 mod serve;
 mod status;
 mod status_document;
@@ -53,6 +56,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Demo(options) => demo::run(options.into()).map(|()| Exit::Success),
         Command::Get(get) => get::run(&get, &settings),
         Command::Watch(watch) => watch::run(&watch, &settings),
+        Command::Scan(scan) => scan::run(&scan, &settings),
+        Command::Export(export) => export::run(&export, &settings),
         Command::Status(status) => status::run(&status, &settings),
         Command::Rebuild(rebuild) => rebuild::run(&rebuild, &settings),
         Command::Config(command) => show_config(command, &settings),

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::help;
+use super::range_arguments::{ExportArguments, ScanArguments};
 use super::watch::WatchArguments;
 use crate::config::ViewName;
 use crate::demo;
@@ -51,6 +52,12 @@ pub enum Command {
     /// Prints what a view holds, then every change, until Ctrl-C
     #[command(after_help = help::WATCH)]
     Watch(WatchArguments),
+    /// Prints the entries of a range of keys
+    #[command(after_help = help::SCAN)]
+    Scan(ScanArguments),
+    /// Writes all entries of a range of keys, as of one moment, and makes sure that they are all there
+    #[command(after_help = help::EXPORT)]
+    Export(ExportArguments),
     /// Shows how far the views of a running service are
     #[command(after_help = help::STATUS)]
     Status(StatusArguments),

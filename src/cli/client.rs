@@ -11,6 +11,7 @@ use tokio::signal::ctrl_c;
 use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
+use super::problem;
 use crate::config::Secret;
 
 /// Bound on one request; a service that works answers in milliseconds.
@@ -87,6 +88,37 @@ impl Client {
     pub(super) fn get_within(&self, path: &str, wait: Duration) -> Result<Answer, Failure> {
         let request = self.http.get(self.url(path)).header("prefer", format!("wait={}", wait.as_secs()));
         self.send(request.timeout(Timeouts::COMMAND.request + wait))
+    }
+
+    /// Asks for `path` and hands the body on as it arrives. It may take as long as it likes, but not pause for long.
+    ///
+    /// # Errors
+    /// Those of an answer that is no success, of the connection, and of `take`.
+    pub(super) fn stream(
+        &self,
+        path: &str,
+        accept: &str,
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let silent = || Failure::new(Exit::Temporary, format!("{} does not answer in time", self.base));
+        let request = self.http.get(self.url(path)).header("accept", accept).timeout(ENDLESS);
+        self.runtime.block_on(async {
+            let response = timeout(Timeouts::COMMAND.request, request.send()).await.map_err(|_| silent())?;
+            let mut response = response.map_err(|error| self.unreachable(&error))?;
+            if !response.status().is_success() {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+                problem::check(Answer { status, headers, body })?;
+                return Ok(());
+            }
+            loop {
+                let chunk = timeout(SILENCE_MAX, response.chunk()).await.map_err(|_| silent())?;
+                match chunk.map_err(|error| self.unreachable(&error))? {
+                    Some(chunk) => take(&chunk)?,
+                    None => return Ok(()),
+                }
+            }
+        })
     }
 
     /// Asks for `path` with a token, if there is one.

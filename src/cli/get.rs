@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 use super::args::{GetArguments, Settings};
 use super::client::{Answer, Client, Timeouts};
 use super::exit::Exit;
+use super::range_arguments::word;
 use super::{key, output, problem, target};
 
 /// Headers that say how fresh an answer is and where its value comes from.
@@ -41,11 +40,6 @@ fn path(arguments: &GetArguments) -> String {
         path.push_str(&format!("&read_after={}", key::encode(position.as_bytes())));
     }
     path
-}
-
-/// The words of the command line are those of the API.
-fn word(value: Option<impl ValueEnum>) -> Option<String> {
-    Some(value?.to_possible_value()?.get_name().to_owned())
 }
 
 fn head(answer: &Answer) -> String {

@@ -11,6 +11,8 @@ Examples:
   statusquo demo                                    see it work, without a Kafka
   statusquo serve --config statusquo.toml           run the service
   statusquo get users u1                            print a value
+  statusquo scan users --prefix u1                  print some entries
+  statusquo export users --output users.ndjson      write all entries as of one moment
   statusquo watch users                             print every change
   statusquo status                                  how far are the views?
   statusquo config check --config statusquo.toml    find every mistake before a roll-out
@@ -18,7 +20,7 @@ Examples:
 Environment variables:
   STATUSQUO__HTTP__LISTEN=...   sets the key http.listen; two underscores stand for a dot
   STATUSQUO_CONFIG=FILE         as --config
-  STATUSQUO_URL=URL             as --url of `get`, `watch` and `status`
+  STATUSQUO_URL=URL             as --url of `get`, `scan`, `export`, `watch` and `status`
   STATUSQUO_OPS_URL=URL         as --url of `healthcheck`, --ops-url of `rebuild`
 
 Exit codes:
@@ -71,6 +73,25 @@ Examples:
   statusquo watch users --prefix eu/ --initial none     changes of some keys, from now on
   statusquo watch users -o ndjson | jq .data.key        one JSON object per line: event, id, data
   statusquo watch users --from \"$id\"                  goes on from the id of an earlier event";
+
+pub(super) const SCAN: &str = "\
+Keys are in the order of their bytes. A table cuts long values; -o json and -o ndjson do not.
+
+Examples:
+  statusquo scan users
+  statusquo scan users --prefix u1 --order desc --limit 20
+  statusquo scan orders --start 1000 --end 2000 --enc i64
+  statusquo scan users --limit 5000 -o ndjson | jq .value.email";
+
+pub(super) const EXPORT: &str = "\
+A line of JSON per entry: key, value, partition, offset, timestamp, headers. All of them are of one moment, whose
+position is told on standard error. A file appears only when everything has arrived.
+
+Examples:
+  statusquo export users --output users.ndjson
+  statusquo export users --prefix eu- | gzip > eu.ndjson.gz
+
+Exit codes: 75 cut off, or not now (the view restores, too many exports run, nobody answers), 1 anything else.";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -26,6 +26,28 @@ pub fn write_value(bytes: &[u8]) -> anyhow::Result<()> {
     if io::stdout().is_terminal() && !bytes.ends_with(b"\n") { write(b"\n") } else { Ok(()) }
 }
 
+/// Standard output, for what arrives piece by piece.
+#[derive(Debug, Clone, Copy)]
+pub struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().lock().flush()
+    }
+}
+
+/// Returns the error of an output that cannot be written: [`Closed`], or what the operating system says.
+pub fn unwritable(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Closed.into(),
+        _ => anyhow::Error::from(error).context("cannot write the output"),
+    }
+}
+
 /// Writes a line to standard error; where that is closed there is nobody left to tell.
 pub fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");

@@ -8,7 +8,7 @@ use super::restoration::Restoration;
 use super::status_document::{PartitionStatus, Status};
 
 /// A column and the side its cells keep to.
-type Column = (&'static str, CellAlignment);
+pub(super) type Column = (&'static str, CellAlignment);
 
 const VIEWS: [Column; 9] = [
     ("VIEW", CellAlignment::Left),
@@ -104,7 +104,8 @@ fn plain(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
+/// Lays out rows below the names of their columns.
+pub(super) fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns.iter().map(|column| column.0));

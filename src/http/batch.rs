@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
 pub(super) use self::body::KEYS_MAX;
 use self::body::{Batch, Members};
 use super::code::Code;
+use super::consistency::Demand;
 use super::entry_document::{self, Form, Origin, push_string};
 use super::header_text::HeaderText;
 use super::json_body;
@@ -19,7 +21,7 @@ use super::query::Query;
 use super::representation::Representation;
 use super::state::AppState;
 use crate::config::sections::ValueFormat;
-use crate::store::{self, Entry, Snapshot};
+use crate::store::{self, Entry, SlotTable, Snapshot};
 use crate::view::{LookUpError, Moment, View};
 
 mod body;
@@ -39,30 +41,48 @@ const GROUP_KEYS: usize = 64;
     path = "/v1/views/{view}/lookup",
     tag = "look-ups",
     operation_id = "lookUpBatch",
-    params(parameters::View),
+    params(parameters::View, parameters::ConsistencyOfLists),
     request_body = Members,
     responses(lists::Looked, problems::OfBatches)
 )]
 pub(super) async fn look_up(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let view = Arc::clone(state.view(request.uri())?);
-    Query::parse(request.uri().query(), &[])?;
+    let query = Query::parse(request.uri().query(), &["read_after", "max_staleness"])?;
+    let demand = Demand::read(request.headers(), &query)?;
     let lines = many::wants_lines(request.headers())?;
-    let batch = read(&view, request).await?;
-    if lines {
-        // It lasts as long as the client likes, as an export does.
-        let turn = state.pools().exports.turn().await?;
-        let time_max = state.scan().export_time_max;
-        let (moment, body) = ndjson::answer(turn, &view, time_max, batch).await?;
-        return Ok(many::answer(&view, &moment, true, body));
-    }
-    let bytes_max = usize::try_from(state.scan().answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
-    let (moment, document) = if batch.keys.len() <= INLINE_KEYS_MAX {
-        document(&view, &batch, bytes_max)?
-    } else {
-        let view = Arc::clone(&view);
-        state.pools().answers.run(move || document(&view, &batch, bytes_max)).await?
+    let batch = Arc::new(read(&view, request).await?);
+    let mut patience = state.waiting().grant(demand.wait());
+    let read = async |table| match lines {
+        true => stream(&state, &view, &batch, table).await,
+        false => read_all(&state, &view, &batch, table).await,
     };
-    Ok(many::answer(&view, &moment, false, document.into()))
+    let answer = many::meeting(&demand, &view, &mut patience, read).await;
+    patience.tell(answer.map(|(moment, body)| many::answer(&view, &moment, lines, body)))
+}
+
+/// It lasts as long as the client likes, as an export does.
+async fn stream(
+    state: &AppState,
+    view: &Arc<View>,
+    batch: &Arc<Batch>,
+    table: Option<Arc<SlotTable>>,
+) -> Result<Option<(Moment, Body)>, Problem> {
+    let turn = state.pools().exports.turn().await?;
+    ndjson::answer(turn, view, state.scan().export_time_max, table, Arc::clone(batch)).await
+}
+
+async fn read_all(
+    state: &AppState,
+    view: &Arc<View>,
+    batch: &Arc<Batch>,
+    table: Option<Arc<SlotTable>>,
+) -> Result<Option<(Moment, Body)>, Problem> {
+    let bytes_max = usize::try_from(state.scan().answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
+    if batch.keys.len() <= INLINE_KEYS_MAX {
+        return document(view, batch, bytes_max, table.as_ref());
+    }
+    let (view, batch) = (Arc::clone(view), Arc::clone(batch));
+    state.pools().answers.run(move || document(&view, &batch, bytes_max, table.as_ref())).await
 }
 
 async fn read(view: &View, request: Request) -> Result<Batch, Problem> {
@@ -71,8 +91,16 @@ async fn read(view: &View, request: Request) -> Result<Batch, Problem> {
     Batch::parse(view.config(), &bytes)
 }
 
-fn document(view: &View, batch: &Batch, bytes_max: usize) -> Result<(Moment, Vec<u8>), Problem> {
-    let snapshot = batch.open(view).map_err(|error| many::refused(view, &error))?;
+fn document(
+    view: &View,
+    batch: &Batch,
+    bytes_max: usize,
+    wanted: Option<&Arc<SlotTable>>,
+) -> Result<Option<(Moment, Body)>, Problem> {
+    let snapshot = view.snapshot_for_hits().map_err(|error| many::refused(view, &error))?;
+    if !many::is_of(&snapshot, wanted) {
+        return Ok(None);
+    }
     let mut out = b"{\"items\":[".to_vec();
     let mut separator: &[u8] = b"";
     batch.visit(view, &snapshot, |item| {
@@ -93,7 +121,7 @@ fn document(view: &View, batch: &Batch, bytes_max: usize) -> Result<(Moment, Vec
     out.push(b']');
     push_moment(&mut out, &moment);
     out.push(b'}');
-    Ok((moment, out))
+    Ok(Some((moment, out.into())))
 }
 
 /// One key of a batch and what was found.
@@ -122,7 +150,7 @@ impl Batch {
     }
 }
 
-impl Lined for Batch {
+impl Lined for Arc<Batch> {
     fn open<'v>(&self, view: &'v View) -> Result<Snapshot<'v>, LookUpError> {
         view.snapshot_for_hits()
     }

@@ -122,7 +122,9 @@ struct Links {
     key: String,
     #[schema(example = "/v1/views/users/lookup{?key,enc,format,read_after,max_staleness,allow}")]
     lookup: String,
-    #[schema(example = "/v1/views/users/entries{?prefix,start,end,enc,order,fields,limit,cursor}")]
+    #[schema(
+        example = "/v1/views/users/entries{?prefix,start,end,enc,order,fields,limit,cursor,read_after,max_staleness}"
+    )]
     entries: String,
     #[schema(example = "/v1/views/users/watch{?key,prefix,enc,initial,format,from}")]
     watch: String,
@@ -232,7 +234,9 @@ fn description(view: &View, page_entries_max: usize) -> Description<'_> {
             status: format!("{path}/status"),
             key: format!("{path}/keys/{{key}}{{?enc,format,read_after,max_staleness,allow}}"),
             lookup: format!("{path}/lookup{{?key,enc,format,read_after,max_staleness,allow}}"),
-            entries: format!("{path}/entries{{?prefix,start,end,enc,order,fields,limit,cursor}}"),
+            entries: format!(
+                "{path}/entries{{?prefix,start,end,enc,order,fields,limit,cursor,read_after,max_staleness}}"
+            ),
             watch: format!("{path}/watch{{?key,prefix,enc,initial,format,from}}"),
             view: path,
         },

@@ -1,5 +1,8 @@
 //! What answers about many keys have in common.
 
+use std::future::Future;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
@@ -7,11 +10,14 @@ use http::{HeaderMap, HeaderValue};
 
 use super::about::{self, VIEW_POSITION, VIEW_STATUS};
 use super::code::Code;
+use super::consistency::Demand;
 use super::entry_document::{push_string, push_text};
 use super::header_text::HeaderText;
 use super::ndjson;
+use super::patience::Patience;
 use super::problem::Problem;
 use super::representation::{self, VARY_ACCEPT};
+use crate::store::{SlotTable, Snapshot};
 use crate::view::{LookUpError, Moment, View};
 
 const DOCUMENT_TYPE: &str = "application/json";
@@ -31,6 +37,30 @@ pub(super) fn wants_lines(headers: &HeaderMap) -> Result<bool, Problem> {
                 .with_header(VARY, VARY_ACCEPT))
         }
     }
+}
+
+/// Reads what meets a demand: `read` is handed the table of slots that does, and is called again where it came to
+/// none because the view has gone on to another table meanwhile.
+///
+/// # Errors
+/// Those of the demand and of `read`.
+pub(super) async fn meeting<T, R: Future<Output = Result<Option<T>, Problem>>>(
+    demand: &Demand,
+    view: &View,
+    patience: &mut Patience<'_>,
+    read: impl Fn(Option<Arc<SlotTable>>) -> R,
+) -> Result<T, Problem> {
+    loop {
+        let table = if demand.is_none() { None } else { Some(demand.meet(view, patience).await?) };
+        if let Some(read) = read(table).await? {
+            return Ok(read);
+        }
+    }
+}
+
+/// Returns whether a snapshot is of the table that was wanted, if one was.
+pub(super) fn is_of(snapshot: &Snapshot<'_>, wanted: Option<&Arc<SlotTable>>) -> bool {
+    wanted.is_none_or(|wanted| Arc::ptr_eq(wanted, snapshot.table()))
 }
 
 /// Makes an answer that reflects exactly `moment`.

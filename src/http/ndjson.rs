@@ -18,7 +18,7 @@ use super::entry_document::push_text;
 use super::many::{self, push_moment};
 use super::pool::Turn;
 use super::problem::Problem;
-use crate::store::{self, Snapshot};
+use crate::store::{self, SlotTable, Snapshot};
 use crate::view::{LookUpError, Moment, View};
 
 /// Content type of such an answer.
@@ -58,7 +58,7 @@ pub(super) trait Lined: Send + 'static {
 }
 
 /// Begins an answer in its turn, and returns what it reflects and its body. It is read while it is sent, within
-/// `time_max`.
+/// `time_max`. There is none where the view has another table of slots than the one that is wanted.
 ///
 /// # Errors
 /// Why there is no snapshot.
@@ -66,25 +66,27 @@ pub(super) async fn answer(
     turn: Turn,
     view: &Arc<View>,
     time_max: Duration,
+    wanted: Option<Arc<SlotTable>>,
     lined: impl Lined,
-) -> Result<(Moment, Body), Problem> {
+) -> Result<Option<(Moment, Body)>, Problem> {
     let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
     let (opened, moment) = oneshot::channel();
     let (runtime, deadline) = (Handle::current(), Instant::now() + time_max);
     let lines = Lines { chunk: Vec::new(), count: 0, chunks, runtime, deadline };
     let view = Arc::clone(view);
-    let last = turn.start(move || produce(&view, &lined, opened, lines));
+    let last = turn.start(move || produce(&view, wanted.as_ref(), &lined, opened, lines));
     let broken = |_| Problem::new(Code::INTERNAL, "the service made a mistake while it read");
     let moment = moment.await.map_err(broken)??;
-    Ok((moment, body(received, last)))
+    Ok(moment.map(|moment| (moment, body(received, last))))
 }
 
 /// Returns the last line. It is handed over when the snapshot has been given back: a client that never takes
 /// the lines before it holds nothing up.
 fn produce(
     view: &View,
+    wanted: Option<&Arc<SlotTable>>,
     lined: &impl Lined,
-    opened: oneshot::Sender<Result<Moment, Problem>>,
+    opened: oneshot::Sender<Result<Option<Moment>, Problem>>,
     mut lines: Lines,
 ) -> Bytes {
     let snapshot = match lined.open(view) {
@@ -95,8 +97,12 @@ fn produce(
             return Bytes::new();
         }
     };
+    if !many::is_of(&snapshot, wanted) {
+        let _ = opened.send(Ok(None));
+        return Bytes::new();
+    }
     let moment = Moment::of(&snapshot);
-    if opened.send(Ok(moment.clone())).is_err() {
+    if opened.send(Ok(Some(moment.clone()))).is_err() {
         return Bytes::new();
     }
     let written = lined.write(view, &snapshot, &mut lines);

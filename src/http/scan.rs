@@ -15,10 +15,11 @@ use super::entry_document::{push_item, push_string};
 use super::many::{self, push_moment};
 use super::ndjson::{self, Cut, Lined, Lines};
 use super::openapi::{lists, parameters, problems};
+use super::patience::Patience;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::config::sections::ScanConfig;
-use crate::store::{Extent, Snapshot};
+use crate::store::{Extent, SlotTable, Snapshot};
 use crate::view::{LookUpError, Moment, View};
 
 mod ask;
@@ -51,22 +52,50 @@ struct Page {
         parameters::Order,
         parameters::Fields,
         parameters::Limit,
-        parameters::Cursor
+        parameters::Cursor,
+        parameters::ConsistencyOfLists
     ),
     responses(lists::Scanned, problems::OfScans)
 )]
 pub(super) async fn entries(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let view = Arc::clone(state.view(request.uri())?);
     let lines = many::wants_lines(request.headers())?;
-    let ask = Ask::read(&view, request.uri(), lines, state.scan().page_entries_max)?;
-    if lines {
+    let limit_max = state.scan().page_entries_max;
+    let ask = Arc::new(Ask::read(&view, request.uri(), request.headers(), lines, limit_max)?);
+    let mut patience = state.waiting().grant(ask.demand.wait());
+    let answer = match lines {
+        true => export(&state, &view, &ask, &mut patience).await,
+        false => one_page(&state, &view, &ask, &mut patience).await,
+    };
+    patience.tell(answer)
+}
+
+async fn export(
+    state: &AppState,
+    view: &Arc<View>,
+    ask: &Arc<Ask>,
+    patience: &mut Patience<'_>,
+) -> Result<Response, Problem> {
+    let begin = async |table| {
         let turn = state.pools().exports.turn().await?;
-        let (moment, body) = ndjson::answer(turn, &view, state.scan().export_time_max, ask).await?;
-        return Ok(many::answer(&view, &moment, true, body));
-    }
-    let (read, config) = (Arc::clone(&view), state.scan().clone());
-    let page = state.pools().answers.run(move || page(&read, &ask, &config)).await?;
-    let mut response = many::answer(&view, &page.moment, false, Body::from(page.document));
+        ndjson::answer(turn, view, state.scan().export_time_max, table, Arc::clone(ask)).await
+    };
+    let (moment, body) = many::meeting(&ask.demand, view, patience, begin).await?;
+    Ok(many::answer(view, &moment, true, body))
+}
+
+async fn one_page(
+    state: &AppState,
+    view: &Arc<View>,
+    ask: &Arc<Ask>,
+    patience: &mut Patience<'_>,
+) -> Result<Response, Problem> {
+    let read = async |table: Option<Arc<SlotTable>>| {
+        let (view, ask, config) = (Arc::clone(view), Arc::clone(ask), state.scan().clone());
+        state.pools().answers.run(move || page(&view, &ask, &config, table.as_ref())).await
+    };
+    let page = many::meeting(&ask.demand, view, patience, read).await?;
+    let mut response = many::answer(view, &page.moment, false, Body::from(page.document));
     if let Some(next) = page.next {
         let link = HeaderValue::from_maybe_shared(bytes::Bytes::from(format!("<{next}>; rel=\"next\"")));
         let unwritable =
@@ -76,11 +105,19 @@ pub(super) async fn entries(State(state): State<AppState>, request: Request) -> 
     Ok(response)
 }
 
-fn page(view: &View, ask: &Ask, config: &ScanConfig) -> Result<Page, Problem> {
+fn page(
+    view: &View,
+    ask: &Ask,
+    config: &ScanConfig,
+    wanted: Option<&Arc<SlotTable>>,
+) -> Result<Option<Page>, Problem> {
     let refused = |error: LookUpError| many::refused(view, &error);
     let started = Instant::now();
     let bytes_max = usize::try_from(config.answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
     let snapshot = view.snapshot().map_err(refused)?;
+    if !many::is_of(&snapshot, wanted) {
+        return Ok(None);
+    }
     let mut entries =
         snapshot.entries(&ask.rest, ask.order, Extent::Page).map_err(|error| refused(error.into()))?;
     let mut out = b"{\"items\":[".to_vec();
@@ -109,7 +146,7 @@ fn page(view: &View, ask: &Ask, config: &ScanConfig) -> Result<Page, Problem> {
     }
     push_moment(&mut out, &moment);
     out.push(b'}');
-    Ok(Page { moment, document: out, next })
+    Ok(Some(Page { moment, document: out, next }))
 }
 
 /// Returns the URL of the page behind `last`.
@@ -127,7 +164,7 @@ fn next(view: &View, ask: &Ask, last: &[u8]) -> Result<String, Problem> {
     Ok(next)
 }
 
-impl Lined for Ask {
+impl Lined for Arc<Ask> {
     fn open<'v>(&self, view: &'v View) -> Result<Snapshot<'v>, LookUpError> {
         view.snapshot()
     }

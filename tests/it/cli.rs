@@ -27,9 +27,19 @@ fn help_teaches_by_examples_variables_and_exit_codes() {
 
 #[test]
 fn every_command_has_a_help_of_its_own() {
-    for command in
-        ["serve", "demo", "get", "watch", "status", "rebuild", "config", "healthcheck", "completions"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "get",
+        "scan",
+        "export",
+        "watch",
+        "status",
+        "rebuild",
+        "config",
+        "healthcheck",
+        "completions",
+    ] {
         let (code, help, errors) = output(&[command, "--help"]);
         assert_eq!(code, 0, "{command}: {errors}");
         assert!(help.contains("Usage: statusquo"), "{command}:\n{help}");

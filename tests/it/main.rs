@@ -52,6 +52,8 @@ mod refusal;
 mod reset;
 mod restore;
 mod rights;
+mod scan_cli;
+mod scans;
 mod slow_clients;
 mod stored;
 mod undeliverable;

@@ -96,13 +96,21 @@ pub(in crate::http) struct Consistency;
 
 impl IntoParams for Consistency {
     fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        [ConsistencyOfLists::into_params(&place), Allow::into_params(&place)].concat()
+    }
+}
+
+/// What can be asked of the state that answers about many keys.
+pub(in crate::http) struct ConsistencyOfLists;
+
+impl IntoParams for ConsistencyOfLists {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         [
             ReadAfter::into_params(&place),
             ReadAfterInQuery::into_params(&place),
             ReadConsistency::into_params(&place),
             Prefer::into_params(&place),
             MaxStaleness::into_params(&place),
-            Allow::into_params(&place),
         ]
         .concat()
     }

@@ -1,9 +1,10 @@
 //! What a scan asks for, read from the raw query.
 
-use http::Uri;
+use http::{HeaderMap, Uri};
 
 use crate::config::sections::ViewConfig;
 use crate::http::code::Code;
+use crate::http::consistency::Demand;
 use crate::http::cursor::Walk;
 use crate::http::entry_document::{Form, Origin};
 use crate::http::key::KeyEncoding;
@@ -14,7 +15,8 @@ use crate::http::query::Query;
 use crate::store::{KeyRange, Order};
 use crate::view::View;
 
-const PARAMETERS: &[&str] = &["prefix", "start", "end", "enc", "limit", "cursor", "order", "fields"];
+const PARAMETERS: &[&str] =
+    &["prefix", "start", "end", "enc", "limit", "cursor", "order", "fields", "read_after", "max_staleness"];
 /// Entries of a page where nothing else is said.
 const LIMIT: usize = 100;
 const ORDERS: [&str; 2] = ["asc", "desc"];
@@ -33,13 +35,21 @@ pub(super) struct Ask {
     /// Entries of one page.
     pub(super) limit: usize,
     pub(super) form: Form,
+    /// What is asked of the state that answers.
+    pub(super) demand: Demand,
     /// The query without its cursor.
     pub(super) query: String,
 }
 
 impl Ask {
     /// Reads a request; `lines` says that it wants a line per entry, and then the whole range.
-    pub(super) fn read(view: &View, uri: &Uri, lines: bool, limit_max: usize) -> Result<Self, Problem> {
+    pub(super) fn read(
+        view: &View,
+        uri: &Uri,
+        headers: &HeaderMap,
+        lines: bool,
+        limit_max: usize,
+    ) -> Result<Self, Problem> {
         let query = Query::parse(uri.query(), PARAMETERS)?;
         if lines && (query.raw("limit").is_some() || query.raw("cursor").is_some()) {
             let detail = format!(
@@ -54,8 +64,17 @@ impl Ask {
         let order = query.word("order", &ORDERS, order)?.unwrap_or_default();
         let form = Form { one_line: lines, ..form(&query, view.config())? };
         let limit = limit(&query, limit_max)?;
-        let mut ask =
-            Self { rest: range.clone(), range, order, encoding, limit, form, query: query.without("cursor") };
+        let demand = Demand::read(headers, &query)?;
+        let mut ask = Self {
+            rest: range.clone(),
+            range,
+            order,
+            encoding,
+            limit,
+            form,
+            demand,
+            query: query.without("cursor"),
+        };
         if let Some(cursor) = query.raw("cursor") {
             ask.rest = ask.walk(view).rest(cursor.as_bytes())?;
         }

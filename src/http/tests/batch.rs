@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{Answer, Fixture, TAG, send_body};
 use crate::config::sections::{KeyFormat, ValueFormat};
+use crate::position::Position;
 
 const PATH: &str = "/v1/views/users/lookup";
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -78,6 +79,7 @@ async fn a_batch_of_many_keys_is_answered_as_one_of_few() {
     assert_eq!(last, json!({"end": true, "count": 1000, "position": position, "generation": 2}));
 }
 
+/// FAULTS row 38.
 #[tokio::test]
 async fn keys_are_written_as_the_batch_says() {
     let mut fixture = Fixture::live(KeyFormat::I64, ValueFormat::Bytes);
@@ -97,6 +99,7 @@ async fn keys_are_written_as_the_batch_says() {
     }
 }
 
+/// FAULTS row 34.
 #[tokio::test]
 async fn a_value_that_is_not_what_the_view_says_is_the_error_of_its_item() {
     let mut fixture = Fixture::users();
@@ -116,6 +119,7 @@ async fn a_value_that_is_not_what_the_view_says_is_the_error_of_its_item() {
     assert_eq!((&raw["value_base64"], raw.get("error")), (&json!("eyJuIjo="), None));
 }
 
+/// FAULTS row 49.
 #[tokio::test]
 async fn what_is_wrong_with_a_body_is_said_without_repeating_it() {
     let fixture = Fixture::users();
@@ -169,6 +173,21 @@ async fn a_view_that_restores_answers_no_batch() {
     for headers in [&[JSON][..], &[JSON, LINES]] {
         let answer = post(&fixture, headers, r#"{"keys":["u1"]}"#).await;
         assert_eq!((answer.status, &*answer.problem()), (StatusCode::SERVICE_UNAVAILABLE, "view-restoring"));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_only_from_what_it_asks_for() {
+    let mut fixture = Fixture::users();
+    let offset = fixture.put(b"u1", Some(b"1"));
+    fixture.progress.want(0).set_log(Position::ZERO, Position::new(50));
+    let body = r#"{"keys":["u1"]}"#;
+    for lines in [false, true] {
+        let accept = if lines { LINES } else { ("accept", "*/*") };
+        let applied = post(&fixture, &[JSON, accept, ("read-after", &format!("0:{offset}"))], body).await;
+        assert_eq!(applied.status, StatusCode::OK, "{}", applied.text());
+        let later = post(&fixture, &[JSON, accept, ("read-after", &format!("0:{}", offset + 1))], body).await;
+        assert_eq!((later.status, &*later.problem()), (StatusCode::GATEWAY_TIMEOUT, "position-not-reached"));
     }
 }
 

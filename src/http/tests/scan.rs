@@ -10,6 +10,7 @@ use tower::ServiceExt as _;
 
 use super::fixture::{Answer, Fixture, TAG};
 use crate::config::sections::{HttpConfig, KeyFormat, ScanConfig, ValueFormat};
+use crate::position::Position;
 
 const PATH: &str = "/v1/views/users/entries";
 const LINES: (&str, &str) = ("accept", "application/x-ndjson");
@@ -201,6 +202,7 @@ async fn an_export_that_is_read_too_slowly_ends_with_an_error_and_gives_its_turn
     }
 }
 
+/// FAULTS row 51.
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_export_and_one_too_many_waits_and_is_refused() {
     let mut fixture = limited(ScanConfig { exports_max: 1, ..ScanConfig::default() });
@@ -274,6 +276,27 @@ async fn a_view_that_restores_is_never_scanned() {
     for answer in [fixture.get(PATH).await, export(&fixture, "").await] {
         assert_eq!((answer.status, &*answer.problem()), (StatusCode::SERVICE_UNAVAILABLE, "view-restoring"));
     }
+}
+
+#[tokio::test]
+async fn a_scan_is_answered_only_from_what_it_asks_for() {
+    let fixture = letters();
+    fixture.progress.want(0).set_log(Position::ZERO, Position::new(50));
+    for accept in ["application/json", LINES.1] {
+        for (position, code) in
+            [("0:7", None), ("0:8", Some("position-not-reached")), ("x", Some("bad-position"))]
+        {
+            let headers = [("accept", accept), ("read-after", position)];
+            let answer = fixture.send(Method::GET, PATH, &headers).await;
+            let refused = (answer.status != StatusCode::OK).then(|| answer.problem());
+            assert_eq!(refused.as_deref(), code, "{accept} {position}");
+        }
+    }
+    let path = format!("{PATH}?limit=2&read_after=0:7&max_staleness=1h");
+    let answer = fixture.send(Method::GET, &path, &[("prefer", "wait=5")]).await;
+    assert_eq!(answer.header("preference-applied"), "wait=5");
+    assert!(answer.json()["next"].as_str().unwrap().contains("read_after=0:7&max_staleness=1h&cursor="));
+    assert_eq!(fixture.get(&format!("{PATH}?allow=restoring")).await.problem(), "bad-parameter");
 }
 
 /// FAULTS row 6.

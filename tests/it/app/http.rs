@@ -125,7 +125,8 @@ impl Connection {
         String::from_utf8(line).map_err(io::Error::other)
     }
 
-    fn receive_body(&mut self, response: &Response) -> io::Result<Vec<u8>> {
+    /// Waits for the body of an answer whose head was received.
+    pub fn receive_body(&mut self, response: &Response) -> io::Result<Vec<u8>> {
         let chunked = response.header("transfer-encoding").is_some_and(|value| value == "chunked");
         if chunked {
             return self.receive_chunks();

@@ -1,0 +1,116 @@
+//! `statusquo scan` and `statusquo export`.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Output;
+use std::thread;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+use crate::app::TestApp;
+use crate::kafka::{Record, TestKafka};
+
+fn statusquo(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_statusquo")).env_clear().args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn entries_are_shown_and_exported() {
+    let topic = TestKafka::shared().topic("shown").partitions(2).create();
+    topic.write_all(
+        (0..1500).map(|number| Record::put(format!("u{number:04}"), format!("{{\n\"n\": {number}}}"))),
+    );
+    topic.delete("u0007");
+    let app = TestApp::builder(topic.kafka()).view("users", &topic).start().restored();
+    let url = app.url();
+    let run = |arguments: &[&str]| statusquo(&[arguments, &["--url", &url]].concat());
+
+    let table = run(&["scan", "users", "--prefix", "u000", "--order", "desc"]);
+    let shown = text(&table.stdout);
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!((lines.len(), table.status.code()), (10, Some(0)), "{shown}{}", text(&table.stderr));
+    assert!(
+        lines[0].starts_with("KEY") && lines[1].starts_with("u0009") && lines[9].starts_with("u0000"),
+        "{shown}"
+    );
+
+    let many = run(&["scan", "users", "--limit", "1200", "-o", "ndjson"]);
+    let (lines, note) = (text(&many.stdout), text(&many.stderr));
+    assert_eq!(lines.lines().count(), 1200);
+    assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    assert!(note.contains("there are more entries"), "{note}");
+
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("users.ndjson");
+    let exported = run(&["export", "users", "--output", file.to_str().unwrap()]);
+    let note = text(&exported.stderr);
+    assert_eq!(exported.status.code(), Some(0), "{note}");
+    assert!(note.contains("1499 entries") && note.contains("at v1=0:"), "{note}");
+    let written = fs::read_to_string(&file).unwrap();
+    let keys: Vec<Vec<u8>> = written
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["key"].as_str().unwrap().into())
+        .collect();
+    assert_eq!(keys, topic.fold().entries().into_keys().collect::<Vec<_>>());
+    let part = run(&["export", "users", "--start", "u1", "--end", "u12"]);
+    assert_eq!(text(&part.stdout).lines().count(), 200);
+
+    let unknown = run(&["export", "orders", "--output", file.to_str().unwrap()]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stderr));
+    assert_eq!(fs::read_to_string(&file).unwrap(), written, "a refused export leaves the file alone");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+/// Answers one request with `body`, chunked; `whole` says whether the chunks come to their end.
+fn server(body: &'static str, whole: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request);
+        let end = if whole { "0\r\n\r\n" } else { "" };
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n{end}",
+            body.len()
+        )
+        .unwrap();
+    });
+    url
+}
+
+#[test]
+fn an_export_that_is_not_whole_is_a_failure_and_leaves_no_file() {
+    const ENTRY: &str = "{\"key\":\"a\",\"value\":1}\n";
+    let wrong_count: &str =
+        "{\"key\":\"a\",\"value\":1}\n{\"end\":true,\"count\":2,\"position\":null,\"generation\":1}\n";
+    let damaged: &str = "{\"end\":false,\"count\":0,\"error\":{\"code\":\"storage-corruption\",\"title\":\"Store is damaged\",\"detail\":\"d\",\"retryable\":false}}\n";
+    for (body, whole, code, says) in [
+        (ENTRY, false, 75, "cut off after 1 entries"),
+        (ENTRY, true, 75, "cut off after 1 entries"),
+        (wrong_count, true, 1, "2 entries were sent, 1 arrived"),
+        (damaged, true, 1, "Store is damaged"),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let file = dir.path().join("users.ndjson");
+        let output = statusquo(&[
+            "export",
+            "users",
+            "--url",
+            &server(body, whole),
+            "--output",
+            file.to_str().unwrap(),
+        ]);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{errors}");
+        assert!(errors.contains(says) && errors.lines().count() == 1, "{errors}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{body}");
+    }
+}
