@@ -78,6 +78,13 @@ const ACCEPT: &[&str] =
     &["application", "/", "json", "*", ";", "q=", "0", "1", ".5", ",", " ", "\"", "+json", "text", "plain"];
 const POSITION: &[&str] =
     &["v1=", "0", ":", "1", ",", ";t=", "AAAAAAAA", "-", "9223372036854775807", ";b=", " "];
+const PREFERENCES: &[&str] =
+    &["wait", "=", "0", "1", "-", ",", ";", " ", "\"", "\\", "respond-async", "99999999999"];
+const RANGE: &[&str] = &[
+    "prefix=", "start=", "end=", "enc=", "hex", "i32", "utf8", "order=", "asc", "desc", "limit=", "0", "1",
+    "1000", "fields=", "key", "value", "meta", ",", "&", "%", "ff", "-", "A", "_", "cursor=", "format=",
+    "entry",
+];
 const TAGS: &[&str] = &["\"", "W/", ",", "*", "AAAAAAAA.0.0.j", " ", "\\"];
 const CODINGS: &[&str] = &["gzip", "zstd", "identity", "*", ";", "q=", "0", "1", ".5", ",", " "];
 
@@ -104,6 +111,21 @@ proptest! {
         for value in [text.as_bytes(), &bytes] {
             ask("/v1/views/users/keys/u1", Some(("read-after", value)))?;
         }
+    }
+
+    #[test]
+    fn any_preference_is_answered(text in of_pieces(PREFERENCES), bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        for value in [text.as_bytes(), &bytes] {
+            ask("/v1/views/users/keys/u1", Some(("prefer", value)))?;
+        }
+    }
+
+    #[test]
+    fn any_range_cursor_and_event_id_is_answered(range in of_pieces(RANGE), id in of_pieces(POSITION)) {
+        ask(&format!("/v1/views/users/entries?{range}"), None)?;
+        ask(&format!("/v1/views/users/entries?cursor={range}"), None)?;
+        ask(&format!("/v1/views/users/watch?initial=none&from={id}"), None)?;
+        ask("/v1/views/users/watch?initial=none", Some(("last-event-id", id.as_bytes())))?;
     }
 
     #[test]
