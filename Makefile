@@ -10,10 +10,10 @@ ifneq ($(shell sccache --version 2> /dev/null),)
 export RUSTC_WRAPPER ?= sccache
 endif
 
-.PHONY: help demo build release test mutants lint fmt openapi bench jars packages-build packages-test first-build-notice clean-cache
+.PHONY: help demo build release test k3 mutants lint fmt openapi bench jars packages-build packages-test first-build-notice clean-cache
 
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
 
 demo: packages-build first-build-notice ## Run the service on made-up user profiles; needs no Kafka
 	cargo run -- demo
@@ -28,6 +28,9 @@ test: packages-test jars lint ## Run every check and every test, as CI does
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	@if cargo deny --version > /dev/null 2>&1; then cargo deny check; else echo "cargo deny is not installed: licences and advisories are not checked"; fi
 	scripts/kafka-report cargo test
+
+k3: packages-test jars first-build-notice ## Run the tests that need three nodes of Kafka; CI does not
+	cargo test --test it -- --ignored --test-threads=1 three_nodes
 
 lint: packages-build first-build-notice ## Check the format and the lints
 	cargo fmt --check

@@ -1,4 +1,4 @@
-//! A real Apache Kafka for tests: one KRaft node on loopback, and what a test does to it.
+//! A real Apache Kafka for tests: one KRaft node on loopback, or three, and what a test does to them.
 
 mod admin;
 mod compaction;
@@ -22,7 +22,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::BaseConsumer;
 
 use crate::process::Signal;
-use node::Node;
+use node::{Member, Node};
 #[allow(unused_imports, reason = "for listeners that a test adds")]
 pub use ports::free_ports;
 pub use producer::Partitioner;
@@ -51,7 +51,7 @@ pub struct TestKafka {
     admin: OnceLock<AdminClient<DefaultClientContext>>,
     observer: OnceLock<BaseConsumer>,
     bootstrap: String,
-    node: Mutex<Node>,
+    nodes: Vec<Mutex<Node>>,
 }
 
 impl TestKafka {
@@ -79,13 +79,27 @@ impl TestKafka {
         Self::launch(&SESSION, true)
     }
 
+    /// Starts a cluster of three nodes of its own, numbered from 1.
+    pub fn start_three(properties: &[(&str, &str)]) -> Self {
+        report::used_by_this_test();
+        Self::launch_cluster(Member::of_cluster::<3>(), &[&SESSION, properties].concat(), false)
+    }
+
     fn launch(properties: &[(&str, &str)], asks_for_users: bool) -> Self {
-        let mut node = Node::create(properties, asks_for_users);
-        node.start();
-        let bootstrap = node.bootstrap();
-        let admin = OnceLock::new();
-        let observer = OnceLock::new();
-        let kafka = Self { admin, observer, bootstrap, node: Mutex::new(node) };
+        Self::launch_cluster(Member::of_cluster::<1>(), properties, asks_for_users)
+    }
+
+    fn launch_cluster<const N: usize>(
+        members: [Member; N],
+        properties: &[(&str, &str)],
+        asks_for_users: bool,
+    ) -> Self {
+        let mut nodes = members.map(|member| Node::create(&member, properties, asks_for_users));
+        nodes.iter_mut().for_each(Node::start);
+        let bootstrap: Vec<_> = nodes.iter().map(Node::bootstrap).collect();
+        let nodes = nodes.into_iter().map(Mutex::new).collect();
+        let (admin, observer) = (OnceLock::new(), OnceLock::new());
+        let kafka = Self { admin, observer, bootstrap: bootstrap.join(","), nodes };
         kafka.wait_until_it_answers();
         kafka
     }
@@ -164,7 +178,22 @@ impl TestKafka {
         self.node().signal(Signal::CONT);
     }
 
+    /// Stops one node of a cluster and waits until it is gone.
+    pub fn end_member(&self, id: i32, signal: Signal) {
+        self.member(id).end(signal);
+    }
+
+    /// Starts a node of a cluster again; does not wait until it answers.
+    pub fn start_member(&self, id: i32) {
+        self.member(id).start();
+    }
+
     fn node(&self) -> MutexGuard<'_, Node> {
-        self.node.lock().unwrap_or_else(PoisonError::into_inner)
+        self.member(1)
+    }
+
+    fn member(&self, id: i32) -> MutexGuard<'_, Node> {
+        let at = usize::try_from(id - 1).expect("a number of a node");
+        self.nodes[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

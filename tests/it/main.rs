@@ -56,6 +56,7 @@ mod scan_cli;
 mod scans;
 mod slow_clients;
 mod stored;
+mod three_nodes;
 mod undeliverable;
 mod warned;
 mod watch;

@@ -31,10 +31,11 @@ impl TestKafka {
 
     /// Waits until the node would create a topic: its controller leads, its broker is registered and unfenced.
     pub(super) fn wait_until_it_answers(&self) {
-        let probe = NewTopic::new("probe", 1, TopicReplication::Fixed(1));
+        let replicas = i32::try_from(self.nodes.len()).expect("a count of nodes");
+        let probe = NewTopic::new("probe", 1, TopicReplication::Fixed(replicas));
         let options = AdminOptions::new().validate_only(true).request_timeout(Some(Duration::from_secs(2)));
         let answered = within(START_DEADLINE, Duration::from_millis(20), || {
-            self.node().assert_alive();
+            self.nodes.iter().for_each(|node| node.lock().unwrap().assert_alive());
             outcome(block_on(self.admin().create_topics([&probe], &options))).ok()
         });
         assert!(answered.is_some(), "no answer within {START_DEADLINE:?}\n{}", self.node().last_words());
@@ -42,7 +43,23 @@ impl TestKafka {
 
     /// Creates a topic and waits until every partition has a leader.
     pub(super) fn create_topic(&self, name: &str, partitions: i32, configs: &BTreeMap<String, String>) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        self.create(name, partitions, TopicReplication::Fixed(1), configs);
+    }
+
+    /// Creates a topic whose partitions lie on these nodes, the first of which leads.
+    pub(super) fn create_topic_on(&self, name: &str, nodes: &[&[i32]], configs: &BTreeMap<String, String>) {
+        let partitions = i32::try_from(nodes.len()).expect("a count of partitions");
+        self.create(name, partitions, TopicReplication::Variable(nodes), configs);
+    }
+
+    fn create(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication: TopicReplication<'_>,
+        configs: &BTreeMap<String, String>,
+    ) {
+        let mut topic = NewTopic::new(name, partitions, replication);
         for (key, value) in configs {
             topic = topic.set(key, value);
         }
@@ -51,6 +68,8 @@ impl TestKafka {
             match outcome(block_on(self.admin().create_topics([&topic], &options()))) {
                 Ok(()) => Some(()),
                 Err(RDKafkaErrorCode::TopicAlreadyExists) => None,
+                // A node of a new cluster may be known and not take part yet.
+                Err(RDKafkaErrorCode::InvalidReplicaAssignment) => None,
                 Err(error) => panic!("topic {name} cannot be created: {error}"),
             }
         });
@@ -94,6 +113,30 @@ impl TestKafka {
                 Err(error) => panic!("records of {name} cannot be deleted: {error}"),
                 Ok(()) => Some(()),
             }
+        });
+    }
+
+    /// Returns the node that leads a partition, if any.
+    pub fn leader(&self, name: &str, partition: i32) -> Option<i32> {
+        let metadata = self.observer().fetch_metadata(Some(name), REQUEST_TIMEOUT).ok()?;
+        let partitions = metadata.topics().first()?.partitions();
+        let leader = partitions.iter().find(|known| known.id() == partition)?.leader();
+        (leader >= 0).then_some(leader)
+    }
+
+    /// Waits until `node` leads a partition.
+    pub fn wait_for_leader(&self, name: &str, partition: i32, node: i32) {
+        eventually(START_DEADLINE, &format!("node {node} leads {name}-{partition}"), || {
+            (self.leader(name, partition) == Some(node)).then_some(())
+        });
+    }
+
+    /// Waits until each partition of a topic has as many replicas in sync.
+    pub fn wait_until_in_sync(&self, name: &str, replicas: usize) {
+        eventually(START_DEADLINE, &format!("{replicas} replicas of {name}"), || {
+            let metadata = self.observer().fetch_metadata(Some(name), REQUEST_TIMEOUT).ok()?;
+            let mut partitions = metadata.topics().first()?.partitions().iter();
+            partitions.all(|partition| partition.isr().len() == replicas).then_some(())
         });
     }
 

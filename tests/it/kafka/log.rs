@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::TestKafka;
@@ -32,6 +33,8 @@ impl TestKafka {
             match consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) => records.push(copy(&message)),
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(unfinished.remove(&partition)),
+                // Of several nodes one may be down.
+                Some(Err(error)) if is_unreachable(&error) => {}
                 Some(Err(error)) => panic!("{topic} cannot be read: {error}"),
                 None => {}
             }
@@ -50,6 +53,11 @@ impl TestKafka {
         config.set("fetch.wait.max.ms", "10");
         config.create().expect("a consumer")
     }
+}
+
+fn is_unreachable(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
+    matches!(error.rdkafka_error_code(), Some(AllBrokersDown | BrokerTransportFailure))
 }
 
 fn copy(message: &BorrowedMessage<'_>) -> LogRecord {

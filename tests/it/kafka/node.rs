@@ -33,11 +33,35 @@ pub struct Node {
     process: Option<Process>,
 }
 
+/// What one node has to know of its cluster.
+pub struct Member {
+    id: usize,
+    controller: u16,
+    voters: String,
+    cluster_id: String,
+}
+
+impl Member {
+    /// Returns the members of a new cluster, numbered from 1.
+    pub fn of_cluster<const N: usize>() -> [Self; N] {
+        let controllers = free_ports::<N>();
+        let voters = (1..).zip(controllers).map(|(id, port)| format!("{id}@127.0.0.1:{port}"));
+        let (voters, cluster_id) = (voters.collect::<Vec<_>>().join(","), cluster_id());
+        std::array::from_fn(|at| Self {
+            id: at + 1,
+            controller: controllers[at],
+            voters: voters.clone(),
+            cluster_id: cluster_id.clone(),
+        })
+    }
+}
+
 impl Node {
-    /// Makes the directory of a node, formatted with a cluster id of its own.
-    pub fn create(properties: &[(&str, &str)], asks_for_users: bool) -> Self {
+    /// Makes the directory of a node, formatted for its cluster.
+    pub fn create(member: &Member, properties: &[(&str, &str)], asks_for_users: bool) -> Self {
         let directory = scratch("kafka-");
-        let [broker, controller, secured] = free_ports();
+        let [broker, secured] = free_ports();
+        let (id, controller) = (member.id, member.controller);
         let logs = directory.path().join("logs");
         let mut listeners = format!("PLAINTEXT://127.0.0.1:{broker}");
         if asks_for_users {
@@ -45,7 +69,8 @@ impl Node {
         }
         let mut lines = vec![
             PROPERTIES.to_owned(),
-            format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+            format!("node.id={id}"),
+            format!("controller.quorum.voters={}", member.voters),
             format!("listeners={listeners},CONTROLLER://127.0.0.1:{controller}"),
             format!("advertised.listeners={listeners}"),
             format!("log.dirs={}", logs.display()),
@@ -58,7 +83,7 @@ impl Node {
         fs::create_dir(&logs).expect("a log directory");
         fs::copy(Install::find().checkpoint(), logs.join("bootstrap.checkpoint"))
             .expect("bootstrap.checkpoint");
-        let meta = format!("version=1\ncluster.id={}\nnode.id=1\n", cluster_id());
+        let meta = format!("version=1\ncluster.id={}\nnode.id={id}\n", member.cluster_id);
         fs::write(logs.join("meta.properties"), meta).expect("meta.properties");
         Self { directory, broker, secured, process: None }
     }
@@ -81,7 +106,7 @@ impl Node {
     pub fn start(&mut self) {
         assert!(self.process.is_none(), "the node runs already");
         let log = File::options().create(true).append(true).open(self.log()).expect("kafka.log");
-        let mut java = Install::find().java(&["-Xms128m", "-Xmx512m"], "warn", "kafka.Kafka");
+        let mut java = Install::find().java(&["-Xms128m", "-Xmx384m"], "warn", "kafka.Kafka");
         java.arg(self.directory.path().join("server.properties"));
         java.stdout(log.try_clone().expect("kafka.log")).stderr(log);
         self.process = Some(Process::spawn(&mut java).expect("java"));
@@ -99,9 +124,10 @@ impl Node {
         self.process.as_ref().expect("a node that runs").signal(signal);
     }
 
-    /// Panics with the end of its log if the JVM is gone.
+    /// Panics with the end of its log if the JVM has ended by itself.
     pub fn assert_alive(&mut self) {
-        let ended = self.process.as_mut().expect("a node that was started").exited();
+        let Some(process) = &mut self.process else { return };
+        let ended = process.exited();
         assert!(ended.is_none(), "the node ended by itself: {ended:?}\n{}", self.last_words());
     }
 

@@ -62,9 +62,19 @@ impl<'k> TopicBuilder<'k> {
         self.create()
     }
 
+    /// Creates the topic with a partition on each of these sets of nodes; the first of a set leads.
+    pub fn create_on(self, nodes: &[&[i32]]) -> TestTopic<'k> {
+        self.kafka.create_topic_on(&self.name, nodes, &self.configs);
+        self.created()
+    }
+
     /// Creates the topic.
     pub fn create(self) -> TestTopic<'k> {
         self.kafka.create_topic(&self.name, self.partitions, &self.configs);
+        self.created()
+    }
+
+    fn created(self) -> TestTopic<'k> {
         let state = State {
             producer: TestProducer::create(self.kafka.client(), self.partitioner),
             configs: self.configs,
