@@ -29,6 +29,7 @@ mod cli;
 mod clusters;
 mod conformance;
 mod content;
+mod copied;
 mod crash;
 mod damage;
 mod demo;

@@ -67,9 +67,10 @@ impl TestKafka {
         eventually(REQUEST_TIMEOUT, &format!("topic {name} created"), || {
             match outcome(block_on(self.admin().create_topics([&topic], &options()))) {
                 Ok(()) => Some(()),
-                Err(RDKafkaErrorCode::TopicAlreadyExists) => None,
                 // A node of a new cluster may be known and not take part yet.
-                Err(RDKafkaErrorCode::InvalidReplicaAssignment) => None,
+                Err(RDKafkaErrorCode::TopicAlreadyExists | RDKafkaErrorCode::InvalidReplicaAssignment) => {
+                    None
+                }
                 Err(error) => panic!("topic {name} cannot be created: {error}"),
             }
         });
