@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 11] = [
     &["position", "topic_id", "time", "config", "metrics", "supervisor"],
     &["record", "partitioner", "resume"],
     &["entry", "interpretation", "source"],
-    &["batch", "changes", "progress"],
+    &["batch", "progress"],
     &["kafka", "store", "schema"],
     &["view"],
     &["materializer", "http", "page"],
