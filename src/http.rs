@@ -12,6 +12,7 @@ mod compression;
 mod condition;
 mod consistency;
 mod cursor;
+mod decimal;
 mod describe;
 mod docs;
 mod document;

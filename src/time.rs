@@ -40,12 +40,27 @@ impl Millis {
     /// Returns RFC 3339 in UTC with milliseconds; none beyond the years 0 to 9999.
     #[must_use]
     pub fn rfc3339(self) -> Option<String> {
+        self.rfc3339_ascii().map(|text| text.iter().copied().map(char::from).collect())
+    }
+
+    /// Returns the same as ASCII, without an allocation: lists write one for every entry.
+    #[must_use]
+    pub fn rfc3339_ascii(self) -> Option<[u8; 24]> {
         let time = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000)).ok()?;
         let ((year, month, day), (hour, minute, second)) = (time.to_calendar_date(), time.to_hms());
-        let (month, millis) = (u8::from(month), self.0.rem_euclid(1000));
-        (0..=9999)
-            .contains(&year)
-            .then(|| format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"))
+        let year = u16::try_from(year).ok().filter(|year| *year <= 9999)?;
+        let millis = u16::try_from(self.0.rem_euclid(1000)).ok()?;
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let date = [(0..4, year), (5..7, u8::from(month).into()), (8..10, day.into())];
+        let of_day =
+            [(11..13, hour.into()), (14..16, minute.into()), (17..19, second.into()), (20..23, millis)];
+        for (places, mut number) in date.into_iter().chain(of_day) {
+            for place in text.get_mut(places)?.iter_mut().rev() {
+                *place = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        Some(text)
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 
 use super::code::Code;
+use super::decimal;
 use super::key::KeyEncoding;
 use crate::config::sections::{ValueFormat, ViewConfig};
 use crate::record::TimestampKind;
@@ -87,10 +88,10 @@ pub(super) fn push_members(out: &mut Vec<u8>, form: Form, entry: &EntryRef<'_>) 
     if form.origin == Origin::Untold {
         return Ok(());
     }
-    push_text(
-        out,
-        format_args!(",\"partition\":{},\"offset\":{}", entry.slot.partition(), entry.header.offset),
-    );
+    out.extend_from_slice(b",\"partition\":");
+    decimal::write(entry.slot.partition().into(), |digits| out.extend_from_slice(digits));
+    out.extend_from_slice(b",\"offset\":");
+    decimal::write(entry.header.offset.get(), |digits| out.extend_from_slice(digits));
     if form.origin == Origin::Whole {
         push_time(out, entry);
         push_headers(out, entry)?;
@@ -184,8 +185,10 @@ fn push_time(out: &mut Vec<u8>, entry: &EntryRef<'_>) {
         TimestampKind::Create => "create",
         TimestampKind::LogAppend => "log-append",
     };
-    if let Some(at) = timestamp.at.rfc3339() {
-        push_text(out, format_args!(",\"timestamp\":\"{at}\",\"timestamp_type\":\"{kind}\""));
+    if let Some(at) = timestamp.at.rfc3339_ascii() {
+        for piece in [b",\"timestamp\":\"", &at[..], b"\",\"timestamp_type\":\"", kind.as_bytes(), b"\""] {
+            out.extend_from_slice(piece);
+        }
     }
 }
 

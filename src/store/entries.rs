@@ -8,10 +8,10 @@ use std::sync::Arc;
 use rocksdb::{DBRawIterator, ReadOptions};
 
 use super::error::{Error, Result};
-use super::found::{EntryRef, Rank};
+use super::found::EntryRef;
 use super::range::Order;
 use super::slot::Slot;
-use crate::entry::KEY_PREFIX_BYTES;
+use crate::entry::{EntryHeader, KEY_PREFIX_BYTES};
 
 /// How much of a range is going to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,7 @@ struct Source<'a> {
     slot: &'a Arc<Slot>,
     order: Order,
     key: Vec<u8>,
+    header: EntryHeader,
 }
 
 impl Extent {
@@ -55,12 +56,12 @@ impl<'a> Entries<'a> {
     ) -> Result<Self> {
         let mut entries = Self { waiting: BinaryHeap::new(), current: None, hidden: 0 };
         for slot in slots {
-            let mut source = Source { rows: open(slot), slot, order, key: Vec::new() };
+            let mut rows = open(slot);
             match order {
-                Order::Ascending => source.rows.seek_to_first(),
-                Order::Descending => source.rows.seek_to_last(),
+                Order::Ascending => rows.seek_to_first(),
+                Order::Descending => rows.seek_to_last(),
             }
-            entries.wait(source)?;
+            entries.wait(Source::at(rows, slot, order, Vec::new())?);
         }
         Ok(entries)
     }
@@ -74,25 +75,22 @@ impl<'a> Entries<'a> {
             self.go_on(source)?;
         }
         while let Some(mut newest) = self.waiting.pop() {
-            let mut rank = newest.rank()?;
             let mut hides = false;
             while self.waiting.peek().is_some_and(|other| other.key == newest.key) {
                 let Some(mut other) = self.waiting.pop() else { break };
-                let other_rank = other.rank()?;
-                if other_rank > rank {
+                if other.entry().rank() > newest.entry().rank() {
                     std::mem::swap(&mut newest, &mut other);
-                    rank = other_rank;
                 }
-                hides |= !other.entry()?.header.marker;
+                hides |= !other.header.marker;
                 self.go_on(other)?;
             }
             self.hidden += u64::from(hides);
-            if newest.entry()?.header.marker {
+            if newest.header.marker {
                 self.go_on(newest)?;
                 continue;
             }
             let source = self.current.insert(newest);
-            return Ok(Some((&source.key, source.entry()?)));
+            return Ok(Some((&source.key, source.entry())));
         }
         Ok(None)
     }
@@ -103,47 +101,42 @@ impl<'a> Entries<'a> {
         self.hidden
     }
 
-    fn go_on(&mut self, mut source: Source<'a>) -> Result<()> {
-        match source.order {
-            Order::Ascending => source.rows.next(),
-            Order::Descending => source.rows.prev(),
+    fn go_on(&mut self, source: Source<'a>) -> Result<()> {
+        let Source { mut rows, slot, order, key, .. } = source;
+        match order {
+            Order::Ascending => rows.next(),
+            Order::Descending => rows.prev(),
         }
-        self.wait(source)
+        self.wait(Source::at(rows, slot, order, key)?);
+        Ok(())
     }
 
-    /// Puts a source where its key belongs; one that is at its end is dropped.
-    fn wait(&mut self, mut source: Source<'a>) -> Result<()> {
-        if source.take_key()? {
-            self.waiting.push(source);
-        }
-        Ok(())
+    /// Puts a source where its key belongs; one that is at its end is gone.
+    fn wait(&mut self, source: Option<Source<'a>>) {
+        self.waiting.extend(source);
     }
 }
 
-impl Source<'_> {
-    /// Reads the key the source stands at; returns false at its end.
-    fn take_key(&mut self) -> Result<bool> {
-        match self.rows.key() {
-            Some(storage_key) => {
-                self.key.clear();
-                self.key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
-                Ok(true)
-            }
+impl<'a> Source<'a> {
+    /// Reads key and header of the entry that the rows stand at; none at their end. `key` is only room.
+    fn at(
+        rows: DBRawIterator<'a>,
+        slot: &'a Arc<Slot>,
+        order: Order,
+        mut key: Vec<u8>,
+    ) -> Result<Option<Self>> {
+        let Some((storage_key, stored)) = rows.item() else {
             // Order matters: an iterator that met damage ends like one that is done, and only its status tells.
-            None => self
-                .rows
-                .status()
-                .map(|()| false)
-                .map_err(|error| Error::from(error).in_slot(self.slot.number())),
-        }
+            return rows.status().map(|()| None).map_err(|error| Error::from(error).in_slot(slot.number()));
+        };
+        key.clear();
+        key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
+        let header = EntryRef::parse(stored, slot)?.header;
+        Ok(Some(Self { rows, slot, order, key, header }))
     }
 
-    fn entry(&self) -> Result<EntryRef<'_>> {
-        EntryRef::parse(self.rows.value().unwrap_or_default(), self.slot)
-    }
-
-    fn rank(&self) -> Result<Rank> {
-        Ok(self.entry()?.rank())
+    fn entry(&self) -> EntryRef<'_> {
+        EntryRef::parsed(self.header, self.rows.value().unwrap_or_default(), self.slot)
     }
 }
 

@@ -80,7 +80,12 @@ impl<'a> EntryRef<'a> {
     pub(super) fn parse(stored: &'a [u8], slot: &'a Arc<Slot>) -> Result<Self> {
         let header = EntryHeader::parse(stored);
         let header = header.map_err(|error| Error::corrupt(error).in_slot(slot.number()))?;
-        Ok(Self { header, slot, stored })
+        Ok(Self::parsed(header, stored, slot))
+    }
+
+    /// Joins an entry of `slot` with the header that was read from its stored form.
+    pub(super) fn parsed(header: EntryHeader, stored: &'a [u8], slot: &'a Arc<Slot>) -> Self {
+        Self { header, slot, stored }
     }
 
     /// Returns the value, byte for byte as it was produced.
