@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use super::code::Code;
 use super::header_text::HeaderText;
 use super::problem::Problem;
-use super::representation::VARY_ACCEPT;
+use super::representation::VARY_ON;
 use crate::store;
 use crate::view::View;
 
@@ -22,7 +22,7 @@ pub(super) fn status(view: &View) -> HeaderValue {
 
 /// Makes a problem of a view.
 pub(super) fn problem(view: &View, code: &'static Code, detail: impl Into<Cow<'static, str>>) -> Problem {
-    Problem::new(code, detail).of_view(view.name().as_str()).with_header(VARY, VARY_ACCEPT)
+    Problem::new(code, detail).of_view(view.name().as_str()).with_header(VARY, VARY_ON)
 }
 
 /// Makes the problem of a view that has not caught up once.

@@ -12,7 +12,7 @@ use super::code::{Code, NOT_MODIFIED};
 use super::header_text::HeaderText;
 use super::openapi::{answers, parameters, problems};
 use super::problem::Problem;
-use super::representation::{Representation, VARY_ACCEPT};
+use super::representation::{Representation, VARY_ON};
 use super::state::AppState;
 use super::{about, condition, entry_document, long_poll};
 use crate::record::TimestampKind;
@@ -129,7 +129,7 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
     }
     headers.insert(ETAG, etag);
     headers.insert(CACHE_CONTROL, about::cache_control(view));
-    headers.insert(VARY, VARY_ACCEPT);
+    headers.insert(VARY, VARY_ON);
     headers.insert(RECORD_PARTITION, text.number(partition.into()));
     headers.insert(RECORD_OFFSET, text.number(offset.get()));
     let timestamp = entry.header.timestamp;

@@ -16,7 +16,7 @@ use super::header_text::HeaderText;
 use super::ndjson;
 use super::patience::Patience;
 use super::problem::Problem;
-use super::representation::{self, VARY_ACCEPT};
+use super::representation::{self, VARY_ON};
 use crate::store::{SlotTable, Snapshot};
 use crate::view::{LookUpError, Moment, View};
 
@@ -34,7 +34,7 @@ pub(super) fn wants_lines(headers: &HeaderMap) -> Result<bool, Problem> {
             let detail = "`Accept` names nothing that this path can send";
             Err(Problem::new(Code::NOT_ACCEPTABLE, detail)
                 .available(types.to_vec())
-                .with_header(VARY, VARY_ACCEPT))
+                .with_header(VARY, VARY_ON))
         }
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn answer(view: &View, moment: &Moment, lines: bool, body: Body) -> R
     let content_type = if lines { ndjson::CONTENT_TYPE } else { DOCUMENT_TYPE };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, about::cache_control(view));
-    headers.insert(VARY, VARY_ACCEPT);
+    headers.insert(VARY, VARY_ON);
     if let Some(position) = text.positions(&moment.positions) {
         headers.insert(VIEW_POSITION, position);
     }

@@ -7,8 +7,10 @@ use super::code::Code;
 use super::problem::Problem;
 use crate::config::sections::ValueFormat;
 
-/// The same URL gives different representations, and a large one is compressed.
-pub(super) const VARY_ACCEPT: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
+/// The same URL gives different representations, large ones are compressed, and no cache answers for the service when
+/// a request asks for a position or waits.
+pub(super) const VARY_ON: HeaderValue =
+    HeaderValue::from_static("Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency");
 
 /// Form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +172,7 @@ fn refusal(format: ValueFormat, known: bool) -> Problem {
         true => (Code::VALUE_NOT_REPRESENTABLE, "values of this view have no such representation"),
         false => (Code::NOT_ACCEPTABLE, "`Accept` names nothing that values of this view can be sent as"),
     };
-    Problem::new(code, detail).available(names).with_header(VARY, VARY_ACCEPT)
+    Problem::new(code, detail).available(names).with_header(VARY, VARY_ON)
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ const HEADERS: [(&str, &str, &str); 15] = [
         "private, no-cache",
         "What `cache_control` of the view says; problems and documents have their own.",
     ),
-    ("Vary", "Accept, Accept-Encoding", "The headers of the request that the answer depends on."),
+    (
+        "Vary",
+        "Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency",
+        "The headers of the request that the answer depends on.",
+    ),
     ("Record-Partition", "3", "Partition of the record."),
     ("Record-Offset", "99017", "Offset of the record in its partition."),
     ("Record-Timestamp", "2026-11-23T08:25:22.123Z", "Timestamp of the record, if it has one."),

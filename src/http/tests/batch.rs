@@ -42,7 +42,7 @@ async fn keys_are_answered_in_order_with_duplicates_and_misses_at_one_position()
     for (name, value) in [
         ("content-type", "application/json"),
         ("cache-control", "private, max-age=1"),
-        ("vary", "Accept, Accept-Encoding"),
+        ("vary", "Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency"),
         ("view-position", &*format!("v1=0:2;t={TAG}")),
     ] {
         assert_eq!(answer.header(name), value, "{name}");

@@ -55,7 +55,7 @@ async fn a_large_answer_is_compressed_for_a_client_that_takes_it() {
         let expected = if coding.is_empty() { etag } else { format!("W/{etag}") };
         assert_eq!(answer.header("etag"), expected, "a strong tag promises the same bytes");
         let expected = ["accept", "accept-encoding"].map(str::to_owned);
-        assert_eq!(vary(&answer), expected.into(), "caches keep both forms apart");
+        assert!(vary(&answer).is_superset(&expected.into()), "caches keep both forms apart");
     }
 }
 

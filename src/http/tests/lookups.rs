@@ -17,7 +17,7 @@ async fn a_value_comes_byte_for_byte_with_where_it_is_from() {
         ("content-type", "application/json"),
         ("etag", &*format!("\"{TAG}.0.1.j\"")),
         ("cache-control", "private, max-age=1"),
-        ("vary", "Accept, Accept-Encoding"),
+        ("vary", "Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency"),
         ("x-content-type-options", "nosniff"),
         ("record-partition", "0"),
         ("record-offset", "1"),
@@ -40,7 +40,7 @@ async fn a_miss_names_how_far_the_view_reaches() {
     assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_FOUND, "key-not-found"));
     assert_eq!(answer.json()["view"], "users");
     assert_eq!(answer.header("view-position"), format!("v1=0:2;t={TAG}"), "partition 1 holds nothing");
-    assert_eq!(answer.header("vary"), "Accept, Accept-Encoding");
+    assert_eq!(answer.header("vary"), "Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency");
     assert_eq!(answer.header("cache-control"), "private, max-age=1");
     assert!(answer.header("view-status").starts_with("state=live"));
 }
@@ -111,7 +111,7 @@ async fn an_entity_tag_spares_the_body_until_the_record_changes() {
             assert_eq!(answer.header("etag"), format!("{weak}{etag}"), "the form the client holds");
             assert_eq!(
                 (answer.header("vary"), answer.header("cache-control")),
-                ("Accept, Accept-Encoding", "private, max-age=1")
+                ("Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency", "private, max-age=1")
             );
             assert!(!answer.headers.contains_key("content-type"));
         }
@@ -176,7 +176,10 @@ async fn what_a_value_cannot_be_shown_as_is_refused_with_what_it_can() {
     assert_eq!(answer.problem(), "value-not-representable");
     assert_eq!(answer.json()["available"], serde_json::json!(["raw", "entry"]));
     let answer = fixture.send(Method::GET, PATH, &[("accept", "text/html")]).await;
-    assert_eq!((&*answer.problem(), answer.header("vary")), ("not-acceptable", "Accept, Accept-Encoding"));
+    assert_eq!(
+        (&*answer.problem(), answer.header("vary")),
+        ("not-acceptable", "Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency")
+    );
     assert_eq!(fixture.get(&format!("{PATH}?format=xml")).await.problem(), "bad-parameter");
     assert_eq!(fixture.get(PATH).await.header("content-type"), "application/octet-stream");
     let mut fixture = Fixture::live(KeyFormat::String, ValueFormat::Text);

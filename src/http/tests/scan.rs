@@ -70,7 +70,7 @@ async fn a_range_is_sent_in_the_order_of_its_keys() {
         assert_eq!(answer.header("view-position"), format!("v1=0:7;t={TAG}"));
         assert_eq!(
             (answer.header("vary"), answer.header("content-type")),
-            ("Accept, Accept-Encoding", "application/json")
+            ("Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency", "application/json")
         );
         let exported = export(&fixture, path.strip_prefix(PATH).unwrap()).await;
         let (items, last) = lines(&exported);
