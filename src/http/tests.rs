@@ -11,6 +11,7 @@ mod log;
 mod long_poll;
 mod lookups;
 mod probes;
+mod races;
 mod scan;
 mod sockets;
 mod watch;

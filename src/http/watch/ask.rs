@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, Uri};
 use super::event_id;
 use crate::config::sections::{ValueFormat, ViewConfig};
 use crate::http::code::Code;
+use crate::http::consistency;
 use crate::http::entry_document::{Form, Origin};
 use crate::http::key::KeyEncoding;
 use crate::http::percent;
@@ -43,6 +44,7 @@ pub(super) enum From {
 impl Ask {
     pub(super) fn read(config: &ViewConfig, uri: &Uri, headers: &HeaderMap) -> Result<Self, Problem> {
         let query = Query::parse(uri.query(), PARAMETERS)?;
+        consistency::refuse(headers)?;
         let encoding = query.word("enc", &KeyEncoding::NAMES, KeyEncoding::named)?;
         let encoding = encoding.unwrap_or_else(|| KeyEncoding::of(config.key));
         let snapshots = query.word("initial", &["snapshot", "none"], |word| match word {
