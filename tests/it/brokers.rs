@@ -97,6 +97,14 @@ fn a_view_starts_and_serves_without_its_brokers() {
     app.read_while("v", &keys(), || app.wait_for_event("v", "broker-unreachable"));
     assert_eq!(app.status("v")["state"], "stale");
     assert_eq!(app.get_ops("/livez").status, 200);
+    app.terminate();
+    // Ready only as long as the stored state is young enough.
+    app.set("ready.max_staleness", "10ms");
+    app.start_again();
+    app.wait_for_event("v", "broker-unreachable");
+    let ready = app.get_ops("/readyz");
+    assert!(ready.status == 503 && ready.text().starts_with("v: stale: "), "{}", ready.text());
+    assert_eq!(app.get("v", "k1").status, 200);
     kafka.start_again();
     write(&topic, 2);
     compare(&app, &topic);

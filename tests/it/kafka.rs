@@ -114,11 +114,6 @@ impl TestKafka {
         self.node().secured()
     }
 
-    /// Returns the directory of a partition's log.
-    pub fn log_dir(&self, topic: &str, partition: i32) -> PathBuf {
-        self.node().log_dir(topic, partition)
-    }
-
     /// Makes a SCRAM user.
     pub fn add_user(&self, name: &str, password: &str) {
         let credentials = format!("SCRAM-SHA-512=[password={password}]");

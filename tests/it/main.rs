@@ -58,7 +58,6 @@ mod scans;
 mod slow_clients;
 mod stored;
 mod three_nodes;
-mod undeliverable;
 mod warned;
 mod watch;
 mod watch_cli;

@@ -97,11 +97,6 @@ impl Node {
         format!("127.0.0.1:{}", self.secured)
     }
 
-    /// Returns the directory of a partition's log.
-    pub fn log_dir(&self, topic: &str, partition: i32) -> PathBuf {
-        self.directory.path().join("logs").join(format!("{topic}-{partition}"))
-    }
-
     /// Starts the JVM; does not wait until it answers.
     pub fn start(&mut self) {
         assert!(self.process.is_none(), "the node runs already");
