@@ -50,6 +50,7 @@ fn open(service: &Service) -> DB {
     let mut table = BlockBasedOptions::default();
     let bytes = usize::try_from(BLOCK_CACHE_MIB << 20).unwrap();
     table.set_block_cache(&Cache::new_hyper_clock_cache(bytes, 4096));
+    table.set_bloom_filter(10.0, false);
     table.set_cache_index_and_filter_blocks(true);
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
