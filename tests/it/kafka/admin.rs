@@ -166,11 +166,13 @@ impl TestKafka {
             let ends = self.observer().offsets_for_times(list.clone(), REQUEST_TIMEOUT);
             match ends.and_then(|ends| ends.elements().iter().map(end).collect()) {
                 Ok(ends) => Some(ends),
-                // The client may not know yet who leads a partition that was made just now.
-                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NotLeaderForPartition) => {
-                    None
-                }
-                Err(error) => panic!("end offsets of {name}: {error}"),
+                // The client may not know yet who leads a partition that was made, or a node that was started, just now.
+                Err(error) => match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::UnknownLeaderEpoch) => {
+                        None
+                    }
+                    _ => panic!("end offsets of {name}: {error}"),
+                },
             }
         })
     }
