@@ -120,13 +120,13 @@ impl View {
     pub fn look_up(&self, key: &[u8]) -> Result<LookUp, LookUpError> {
         for _ in 0..MISS_ATTEMPTS {
             let table = self.store.table();
-            let complete = self.is_complete(&table);
-            if !complete && !table.was_complete() {
+            if !table.was_complete() && !self.is_complete(&table) {
                 return Err(LookUpError::Restoring);
             }
             if let Some(entry) = self.store.find(&table, key)? {
                 return Ok(LookUp::Found(entry));
             }
+            let complete = self.is_complete(&table);
             // Order matters: a miss names how far every partition reaches, so the positions are read before
             // the data, and the table that says where to look must still be the current one afterwards.
             let positions = Positions::of(&table);
