@@ -103,6 +103,7 @@ impl WriteLoop {
 
     fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
         let begun = Instant::now();
+        self.store.set_behind(self.is_behind());
         let told = telling::before(&self.store.store().table(), &batch);
         self.retry(|store| store.apply(&mut batch))?;
         self.wake(&batch);
@@ -125,6 +126,12 @@ impl WriteLoop {
         // The readers are gone only when the process is ending.
         let _ = self.ports.emptied.send(batch);
         Ok(())
+    }
+
+    /// Of several partitions, some have not caught up since the process started.
+    fn is_behind(&self) -> bool {
+        let wanted = self.progress.partitions();
+        wanted.len() > 1 && !wanted.values().all(|known| known.caught_up())
     }
 
     /// Order matters: what wakes somebody can be read by now.

@@ -142,6 +142,8 @@ pub struct SlotTable {
     pub(super) rows: BTreeMap<Partition, PartitionRow>,
     pub(super) generation: u64,
     pub(super) was_complete: bool,
+    /// Some partition of several has not caught up since the process started: where its records lead is not known.
+    pub(super) behind: bool,
     locator: Locator,
 }
 
@@ -252,6 +254,9 @@ impl SlotTable {
     /// `slot` has to be kept.
     pub(super) fn may_lie_elsewhere(&self, key: &[u8], slot: &Slot) -> bool {
         let own = slot.partition();
+        if self.behind {
+            return true;
+        }
         if self.slots().all(|other| other.partition() == own) {
             return false;
         }

@@ -124,6 +124,35 @@ fn a_new_build_replaces_the_old_one_and_its_entries_go_when_no_reader_holds_it()
     assert_eq!(rest.filter(|row| row.as_ref().unwrap().0.as_ref() < &end[..]).count(), 0);
 }
 
+/// A file of entries alone, as compaction cuts them, whose last row is the empty key of the next slot.
+#[test]
+fn what_is_swept_ends_before_the_empty_key_of_the_next_slot() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slots = [0, 1].map(|partition| writer.start_build(&plan(partition, 0)).unwrap().number());
+    assert!(writer.promote(0).unwrap() && writer.promote(1).unwrap());
+    let everything = (None::<&[u8]>, None::<&[u8]>);
+    store.db.compact_range(everything.0, everything.1);
+    for (slot, key) in [(slots[0], &b"z"[..]), (slots[1], b"")] {
+        let (mut storage_key, mut stored) = (Vec::new(), Vec::new());
+        entry::push_key(&mut storage_key, slot, key);
+        entry::push_entry(
+            &mut stored,
+            Offset::new(0),
+            Timestamp { at: Millis::new(0), kind: TimestampKind::Create },
+            &[],
+            b"v",
+        );
+        store.db.put(storage_key, stored).unwrap();
+    }
+    store.db.flush().unwrap();
+    store.db.compact_range(everything.0, everything.1);
+    writer.drop_partition(0).unwrap();
+    assert_eq!(writer.sweep().unwrap(), 1);
+    let next = Arc::clone(&store.table().serving()[&1]);
+    assert!(store.get(&next, b"").unwrap().is_some());
+}
+
 #[test]
 fn a_retired_partition_answers_no_more_and_leaves_nothing_behind() {
     let dir = TempDir::new().unwrap();

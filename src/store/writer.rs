@@ -151,6 +151,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes notice of whether records that were written long ago may be still to come: tombstones are kept then.
+    pub fn set_behind(&mut self, behind: bool) {
+        let table = self.store.table();
+        if table.behind != behind {
+            let mut table = SlotTable::clone(&table);
+            table.behind = behind;
+            self.store.table.store(Arc::new(table));
+        }
+    }
+
     /// Makes a fresh slot to be filled; one that was being filled before is dropped.
     ///
     /// # Errors
@@ -320,7 +330,9 @@ impl Writer {
             write.delete_range(&start, &end);
             write.delete(meta::slot_key(slot.number()));
             self.store.db.write(write)?;
-            self.store.db.delete_file_in_range(&start, &end)?;
+            // Files go up to the bound and including it, and the end is where the next slot holds the empty key.
+            let last = [start.as_slice(), &[0xff; 16]].concat();
+            self.store.db.delete_file_in_range(&start, &last)?;
             self.retired.swap_remove(at);
         }
         Ok(before - self.retired.len())

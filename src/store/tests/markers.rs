@@ -105,3 +105,22 @@ fn a_key_deleted_while_another_partition_is_still_filled_does_not_come_back_from
     assert!(writer.promote(1 - own).unwrap());
     assert_eq!(value(&store, &deleted), None);
 }
+
+#[test]
+fn a_tombstone_is_kept_until_every_partition_has_caught_up_since_the_start() {
+    let dir = TempDir::new().unwrap();
+    let (store, mut writer, slots) = filling(&dir);
+    assert!(writer.promote(0).unwrap() && writer.promote(1).unwrap());
+    let deleted = key(1);
+    let at = home(&deleted).unsigned_abs() as usize;
+    writer.set_behind(true);
+    let mut batch = Batch::new(0, true);
+    put(&mut batch, slots[at], 1000, &deleted, None);
+    writer.apply(&mut batch).unwrap();
+    // An older value where only a record to come tells that keys lie.
+    batch.clear(0);
+    put(&mut batch, slots[1 - at], 500, &deleted, Some(b"ghost"));
+    writer.apply(&mut batch).unwrap();
+    writer.set_behind(false);
+    assert_eq!(value(&store, &deleted), None);
+}
