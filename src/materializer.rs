@@ -14,7 +14,7 @@ mod writer;
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use self::coordinator::ReaderPort;
 use self::pace::Pace;
@@ -94,7 +94,9 @@ fn start_reader(
     supervisor: &Supervisor,
 ) -> anyhow::Result<ReaderPort> {
     let (commands, commands_out) = bounded(QUEUE);
-    let (failures_in, failures) = bounded(QUEUE);
+    // At most one waits per partition that is read. A reader that waited for the coordinator here could not be waited
+    // for by it.
+    let (failures_in, failures) = unbounded();
     let ports = reader::Ports {
         commands: commands_out,
         failures: failures_in,

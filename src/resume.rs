@@ -48,7 +48,7 @@ pub struct Stored<'a> {
     pub position: Position,
     /// Last time the slot held everything the log held; of a slot being filled, when that began.
     pub current_at: Option<Millis>,
-    /// Why the slot is being filled; none of a slot that serves.
+    /// Why the slot is being filled; none of a slot that was current since it began to serve.
     pub filling: Option<BuildReason>,
     /// End offset the slot has to reach before it may serve; none of a slot that serves.
     pub target: Option<Position>,

@@ -233,6 +233,9 @@ impl Coordinator {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(false),
         }
+        while let Ok((partition, failure)) = self.ports.live.failures.try_recv() {
+            self.rest(Role::Live, partition, failure);
+        }
         while let Ok((partition, failure)) = self.ports.builder.failures.try_recv() {
             self.rest(Role::Builder, partition, failure);
         }

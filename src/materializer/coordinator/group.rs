@@ -56,8 +56,15 @@ impl Coordinator {
             self.view.progress().record_event("mirror-late", None, detail);
         }
         let table = self.view.store().table();
-        let unsigned = table.serving().keys().filter(|partition| !table.row(**partition).signed);
-        self.decide_rows(unsigned.map(|partition| (*partition, RowEdit::Signed)).collect())
+        // A partition that began to serve while the commit was on its way was not in it.
+        let was_signed = |partition| self.mirror.as_ref().is_some_and(|mirror| mirror.has_signed(partition));
+        let confirmed = table
+            .serving()
+            .keys()
+            .filter(|partition| !table.row(**partition).signed && was_signed(**partition))
+            .map(|partition| (*partition, RowEdit::Signed))
+            .collect();
+        self.decide_rows(confirmed)
     }
 
     /// Returns what is to be decided, and whether the group has to be signed whatever moved.

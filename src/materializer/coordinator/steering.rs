@@ -137,12 +137,14 @@ impl Coordinator {
         facts: &Facts<'_>,
     ) -> Decision {
         let (number, build) = (slot.number(), slot.build());
+        // A build that took long is as old as its beginning until it was seen to be current once more.
+        let fresh = !serves || slot.caught_up_at() == Some(build.started_at);
         let stored = Stored {
             cluster_id: slot.cluster_id(),
             topic_id: slot.topic_id(),
             position: before.get(&number).copied().unwrap_or_default(),
             current_at: if serves { slot.caught_up_at() } else { Some(build.started_at) },
-            filling: (!serves).then_some(build.reason),
+            filling: fresh.then_some(build.reason),
             target: (!serves).then_some(build.high),
             rewritten: self.rewritten.contains(&number),
             requested,
