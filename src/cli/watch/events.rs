@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Event {
     pub(super) name: String,
-    /// The last id that came, with this event or before.
+    /// The last id, which came with this event or before.
     pub(super) id: Option<String>,
     pub(super) data: String,
 }
@@ -15,6 +15,8 @@ pub(super) struct Events {
     rest: Vec<u8>,
     event: Event,
     has_data: bool,
+    /// The last id that was read; it counts once the event it stands in is whole.
+    id: Option<String>,
     last_id: Option<String>,
 }
 
@@ -34,7 +36,7 @@ impl Events {
         whole
     }
 
-    /// Returns the last id that came.
+    /// Returns the last id that came and whose event is whole: that is where to go on.
     pub(super) fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
     }
@@ -42,14 +44,15 @@ impl Events {
     fn line(&mut self, line: &str) -> Option<Event> {
         if line.is_empty() {
             let event = std::mem::take(&mut self.event);
-            // An id may come without an event.
+            // An id may come without data.
+            self.last_id.clone_from(&self.id);
             return std::mem::take(&mut self.has_data).then(|| Event { id: self.last_id.clone(), ..event });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => value.clone_into(&mut self.event.name),
-            "id" => self.last_id = Some(value.to_owned()).filter(|id| !id.is_empty()),
+            "id" => self.id = Some(value.to_owned()).filter(|id| !id.is_empty()),
             "data" => {
                 if self.has_data {
                     self.event.data.push('\n');
@@ -87,9 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_event_and_leaves_its_id() {
+    fn what_is_cut_off_is_no_event_and_its_id_does_not_count() {
         let mut events = Events::default();
+        assert_eq!(events.read(b"id: 6\ndata: 0\n\n").len(), 1);
         assert_eq!(events.read(b"id: 7\nevent: put\ndata: 1\n"), []);
+        assert_eq!(events.last_id(), Some("6"));
+        assert_eq!(events.read(b"\n").len(), 1);
         assert_eq!(events.last_id(), Some("7"));
     }
 }
