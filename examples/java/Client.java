@@ -96,10 +96,14 @@ public class Client {
         }
     }
 
-    /** The view as a map that follows it: from the key, as JSON writes it, to the last event about it. */
+    /**
+     * The view as a map that follows it: from the member of the key, as JSON writes it, to the last event about it.
+     * That has the value as {@code value}, as {@code value_base64} if it is not what it should be, or not at all: then
+     * {@code value_too_large} says how large it is.
+     */
     static class Copy {
         // The JDK reads no JSON. With a library at hand, let that take the data apart.
-        private static final Pattern KEY = Pattern.compile("^\\{\"key\":(\"(?:[^\"\\\\]|\\\\.)*\")");
+        private static final Pattern KEY = Pattern.compile("^\\{(\"key(?:_base64)?\":\"(?:[^\"\\\\]|\\\\.)*\")");
         private static final Pattern PARTITION = Pattern.compile("\"partition\":(\\d+),\"offset\":\\d+\\}$");
         private static final Pattern PARTITIONS = Pattern.compile("\"partitions\":\\[([\\d,]*)\\]");
 
@@ -122,7 +126,8 @@ public class Client {
                     return;
                 }
             }
-            if (complete) System.out.println(event + " " + (key == null ? "-" : key) + " " + entries.size());
+            String shown = key == null ? "-" : key.substring(key.indexOf(':') + 1);
+            if (complete) System.out.println(event + " " + shown + " " + entries.size());
         }
 
         private static String first(Pattern pattern, String text) {

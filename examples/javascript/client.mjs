@@ -21,7 +21,7 @@ class View {
       return { status: 404 };
     }
     if (!answer.ok) throw new Error(await answer.text());
-    const value = await answer.json();
+    const value = await answer.text(); // as produced; JSON.parse() takes it apart, if it is JSON
     this.#cache.set(key, { etag: answer.headers.get("ETag"), value });
     return { status: 200, value };
   }
@@ -63,18 +63,21 @@ class View {
 
 /** The view as a map that follows it. */
 class Copy {
-  entries = new Map(); // key -> { partition, value }
+  // The last event about each key. It has the value as `value`, as `value_base64` if it is not what it should be, or not
+  // at all: then `value_too_large` says how large it is.
+  entries = new Map();
   complete = false;
 
   apply({ event, data }) {
+    const id = JSON.stringify([data.key, data.key_base64]); // one of them is there
     if (event === "put") {
-      this.entries.set(data.key, { partition: data.partition, value: data.value });
+      this.entries.set(id, data);
     } else if (event === "delete") {
-      this.entries.delete(data.key);
+      this.entries.delete(id);
     } else if (event === "reset") {
       this.complete = false;
-      for (const [key, entry] of this.entries) {
-        if (!data.partitions || data.partitions.includes(entry.partition)) this.entries.delete(key);
+      for (const [id, entry] of this.entries) {
+        if (!data.partitions || data.partitions.includes(entry.partition)) this.entries.delete(id);
       }
     } else if (event === "synced") {
       this.complete = true;
@@ -84,7 +87,7 @@ class Copy {
 
 const [url, name, command, ...args] = process.argv.slice(2);
 const view = new View(url, name);
-const print = ({ status, value }) => console.log(status, JSON.stringify(value));
+const print = ({ status, value }) => console.log(status, value);
 
 if (command === "get") {
   print(await view.get(args[0]));
@@ -96,7 +99,7 @@ if (command === "get") {
   for await (const event of view.events()) {
     copy.apply(event);
     if (copy.complete && ["put", "delete", "synced"].includes(event.event)) {
-      console.log(event.event, event.data.key ?? "-", copy.entries.size);
+      console.log(event.event, event.data.key ?? event.data.key_base64 ?? "-", copy.entries.size);
     }
   }
 }

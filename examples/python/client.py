@@ -32,7 +32,7 @@ class View:
             self.cache.pop(key, None)
             return 404, None
         answer.raise_for_status()
-        value = answer.json()
+        value = answer.content  # the bytes as produced; json.loads() takes them apart, if they are JSON
         self.cache[key] = answer.headers["ETag"], value
         return 200, value
 
@@ -76,22 +76,31 @@ class Copy:
     """The view as a map that follows it."""
 
     def __init__(self):
-        self.entries = {}  # key -> (partition, value)
+        # From (key, key_base64), one of which is None, to the last event about it. That has its value as `value`, as
+        # `value_base64` if it is not what it should be, or not at all: then `value_too_large` says how large it is.
+        self.entries = {}
         self.complete = False
 
     def apply(self, event, data):
+        key = data.get("key"), data.get("key_base64")
         if event == "put":
-            self.entries[data["key"]] = data["partition"], data["value"]
+            self.entries[key] = data
         elif event == "delete":
-            self.entries.pop(data["key"], None)
+            self.entries.pop(key, None)
         elif event == "reset":
             self.complete = False
             gone = data.get("partitions")
             self.entries = {
-                key: entry for key, entry in self.entries.items() if gone is not None and entry[0] not in gone
+                key: entry
+                for key, entry in self.entries.items()
+                if gone is not None and entry["partition"] not in gone
             }
         elif event == "synced":
             self.complete = True
+
+
+def show(status, value):
+    print(status, None if value is None else value.decode(errors="replace"))
 
 
 def main():
@@ -99,15 +108,15 @@ def main():
     view = View(url, name)
     if command == "get":
         for _ in range(2):
-            print(*view.get(arguments[0]))
+            show(*view.get(arguments[0]))
     elif command == "after":
-        print(*view.get_after(*arguments))
+        show(*view.get_after(*arguments))
     elif command == "watch":
         copy = Copy()
         for event, data in view.events():
             copy.apply(event, data)
             if event == "synced" or (copy.complete and event in ("put", "delete")):
-                print(event, data.get("key", "-"), len(copy.entries), flush=True)
+                print(event, data.get("key", data.get("key_base64", "-")), len(copy.entries), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,17 @@ look_up() {
   curl -sS -o "$work/value" -w '%{http_code}' "$@" "$base/keys/$key"
 }
 
-# Applies an event to the copy, and tells what it did.
+# Names the file of a key. One that is no text comes as key_base64. A long key needs another name: its checksum.
+file_of() {
+  printf '%s/%s' "$copy" "$(printf %s "$1" | jq -r '[.key, .key_base64] | @json | @uri')"
+}
+
+# Applies an event to the copy, and tells what it did. The value is in it as value, as value_base64 if it is not what it
+# should be, or not at all: then value_too_large says how large it is.
 apply() {
   case $1 in
-    put) printf %s "$2" > "$copy/$(printf %s "$2" | jq -r '.key | @uri')" ;;
-    delete) rm -f "$copy/$(printf %s "$2" | jq -r '.key | @uri')" ;;
+    put) printf %s "$2" > "$(file_of "$2")" ;;
+    delete) rm -f "$(file_of "$2")" ;;
     reset)
       echo no > "$work/complete"
       for file in "$copy"/*; do
@@ -36,7 +42,7 @@ apply() {
     *) return 0 ;;
   esac
   if [ "$1" != reset ] && [ "$(cat "$work/complete")" = yes ]; then
-    printf '%s %s %s\n' "$1" "$(printf %s "$2" | jq -r '.key // "-"')" "$(find "$copy" -type f | wc -l)"
+    printf '%s %s %s\n' "$1" "$(printf %s "$2" | jq -r '.key // .key_base64 // "-"')" "$(find "$copy" -type f | wc -l)"
   fi
 }
 
@@ -67,16 +73,21 @@ case $command in
     while :; do
       # -N: each event as it comes. The last id is where the next attempt goes on.
       id=$(cat "$work/id")
-      curl -sSN --fail ${id:+-H "Last-Event-ID: $id"} "$base/watch" | while IFS= read -r line; do
+      new_id=$id event='' data=''
+      curl -sSN --fail -w 'status: %{http_code}\n' ${id:+-H "Last-Event-ID: $id"} "$base/watch" | while IFS= read -r line; do
         case $line in
+          "status: 409" | "status: 410") # begin anew
+            : > "$work/id"
+            apply reset '{}'
+            ;;
           "event: "*) event=${line#event: } ;;
           "id: "*) new_id=${line#id: } ;;
           "data: "*) data=${line#data: } ;;
           "")
             # An event is complete; before that it does not count.
-            printf %s "${new_id:-}" > "$work/id"
-            apply "${event:-}" "${data:-}"
-            event= data=
+            printf %s "$new_id" > "$work/id"
+            apply "$event" "$data"
+            event='' data=''
             ;;
         esac
       done

@@ -113,8 +113,10 @@ fn start(topic: &TestTopic<'_>) -> (TestApp<'static>, TempDir) {
 fn the_client_examples_look_up_with_a_cache_and_read_their_writes() {
     let topic = TestKafka::shared().topic("examples").partitions(3).create();
     let (app, _directory) = start(&topic);
+    app.wait_until_applied("users", &topic.put("empty", ""));
     for (number, example) in examples().iter().enumerate() {
         assert_eq!(example.run(&app, &["get", "u/1"]), ["200 1", "304 1"], "{}", example.name);
+        assert_eq!(example.run(&app, &["get", "empty"]), ["200 ", "304 "], "{}", example.name);
         let value = (100 + number).to_string();
         let LogRecord { partition, offset, .. } = topic.put("u/2", &*value);
         let printed = example.run(&app, &["after", "u/2", &format!("{partition}:{offset}")]);
@@ -134,8 +136,17 @@ fn the_client_examples_keep_a_copy_of_a_view_over_interruptions() {
     all(&format!("synced - {KEYS}"));
     topic.put("fresh", "2");
     all(&format!("put fresh {}", KEYS + 1));
+    // No JSON, no text, and a text that is what the base64 of the other one is.
+    topic.put("empty", "");
+    all(&format!("put empty {}", KEYS + 2));
+    topic.put(b"\xff", "2");
+    all(&format!("put /w== {}", KEYS + 3));
+    topic.put("/w==", "2");
+    all(&format!("put /w== {}", KEYS + 4));
+    topic.delete(b"\xff");
+    all(&format!("delete /w== {}", KEYS + 3));
     topic.delete("u/3");
-    all(&format!("delete u/3 {KEYS}"));
+    all(&format!("delete u/3 {}", KEYS + 2));
 
     let address = app.http_address().to_string();
     app.set("http.listen", address);
@@ -144,7 +155,7 @@ fn the_client_examples_keep_a_copy_of_a_view_over_interruptions() {
     topic.write_all(["one", "two"].map(|key| Record::put(key, "3")));
     app.start_again();
     // Whoever is not back yet misses a change, or finds it in a snapshot; so it comes again and again.
-    let line = format!("put again {}", KEYS + 2);
+    let line = format!("put again {}", KEYS + 4);
     let back = within(DEADLINE, Duration::from_millis(300), || {
         topic.put("again", "4");
         watches.iter().all(|watch| watch.printed(&line)).then_some(())
