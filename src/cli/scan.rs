@@ -10,9 +10,10 @@ use super::exit::{Exit, Failure};
 use super::range_arguments::{ScanArguments, ScanOutput};
 use super::status_table::table;
 use super::{output, problem, target};
+use crate::config::ViewName;
 
-/// Entries the service is asked for at once, as many as it allows where nothing else is configured.
-const PAGE: u32 = 1000;
+/// Entries the service is asked for at once, if it allows as many.
+const PAGE: usize = 1000;
 /// Characters of a value that a table shows.
 const VALUE_SHOWN: usize = 80;
 const COLUMNS: [(&str, CellAlignment); 5] = [
@@ -22,6 +23,17 @@ const COLUMNS: [(&str, CellAlignment); 5] = [
     ("OFFSET", CellAlignment::Right),
     ("TIMESTAMP", CellAlignment::Left),
 ];
+
+/// What a view says of itself.
+#[derive(Debug, Deserialize)]
+struct Description {
+    limits: Limits,
+}
+
+#[derive(Debug, Deserialize)]
+struct Limits {
+    page_entries_max: usize,
+}
 
 /// A page, its items as they came.
 #[derive(Debug, Deserialize)]
@@ -48,14 +60,14 @@ struct Entry<'a> {
 pub(super) fn run(arguments: &ScanArguments, settings: &Settings) -> anyhow::Result<Exit> {
     let base = target::data(arguments.target.url.as_deref(), settings)?;
     let client = Client::new(&base, Timeouts::COMMAND)?;
-    let limit = ("limit", arguments.limit.min(PAGE).to_string());
-    let mut path = arguments.range.path(&arguments.view, &[limit]);
+    let page_max = page_max(&client, &arguments.view)?;
     let mut left = arguments.limit as usize;
+    let mut path = arguments.range.path(&arguments.view, &[("limit", left.min(page_max).to_string())]);
     let mut rows = Vec::new();
     loop {
         let answer = problem::check(client.get(&path)?)?;
         let page: Page<'_> = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
-        let items = page.items.get(..left).unwrap_or(&page.items);
+        let items = &page.items;
         match arguments.output {
             ScanOutput::Table => {
                 for item in items {
@@ -67,20 +79,36 @@ pub(super) fn run(arguments: &ScanArguments, settings: &Settings) -> anyhow::Res
                 output::write(items.iter().map(|item| line(item)).collect::<String>().as_bytes())?;
             }
         }
-        left -= items.len();
+        left = left.saturating_sub(items.len());
         match page.next {
-            Some(next) if left > 0 => path = next,
+            Some(next) if left > 0 => path = limited(&next, left.min(page_max)),
             next => {
                 if arguments.output == ScanOutput::Table {
                     output::write(table(&COLUMNS, rows.into_iter()).as_bytes())?;
                 }
-                if next.is_some() || items.len() < page.items.len() {
+                if next.is_some() {
                     output::note("there are more entries: give a higher --limit, or use `statusquo export`");
                 }
                 return Ok(Exit::Success);
             }
         }
     }
+}
+
+/// Asks for how many entries the service may be asked at once: more is refused.
+fn page_max(client: &Client, view: &ViewName) -> anyhow::Result<usize> {
+    let answer = problem::check(client.get(&format!("/v1/views/{view}"))?)?;
+    let description: Description = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+    Ok(description.limits.page_entries_max.min(PAGE))
+}
+
+/// Returns the address of the next page with another limit than that of the page before.
+fn limited(next: &str, limit: usize) -> String {
+    let (path, query) = next.split_once('?').unwrap_or((next, ""));
+    let others = query.split('&').filter(|parameter| !parameter.starts_with("limit="));
+    let limit = format!("limit={limit}");
+    let query: Vec<&str> = others.chain([limit.as_str()]).collect();
+    format!("{path}?{}", query.join("&"))
 }
 
 fn unreadable() -> Failure {
@@ -141,6 +169,12 @@ mod tests {
             lines[3].starts_with("tab here") && lines[3].contains("xx…") && lines[3].len() < 130,
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_next_page_is_asked_for_no_more_than_is_left() {
+        let next = "/v1/views/users/entries?prefix=limit%3D&limit=1000&cursor=AclC";
+        assert_eq!(limited(next, 500), "/v1/views/users/entries?prefix=limit%3D&cursor=AclC&limit=500");
     }
 
     #[test]

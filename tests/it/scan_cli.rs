@@ -27,7 +27,9 @@ fn entries_are_shown_and_exported() {
         (0..1500).map(|number| Record::put(format!("u{number:04}"), format!("{{\n\"n\": {number}}}"))),
     );
     topic.delete("u0007");
-    let app = TestApp::builder(topic.kafka()).view("users", &topic).start().restored();
+    // Fewer entries a page than a scan asks for by default.
+    let app = TestApp::builder(topic.kafka()).set("http.scan.page_entries_max", 70).view("users", &topic);
+    let app = app.start().restored();
     let url = app.url();
     let run = |arguments: &[&str]| statusquo(&[arguments, &["--url", &url]].concat());
 
@@ -39,6 +41,14 @@ fn entries_are_shown_and_exported() {
         lines[0].starts_with("KEY") && lines[1].starts_with("u0009") && lines[9].starts_with("u0000"),
         "{shown}"
     );
+
+    let usual = run(&["scan", "users", "-o", "ndjson"]);
+    assert_eq!(text(&usual.stdout).lines().count(), 100, "{}", text(&usual.stderr));
+
+    let pages = run(&["scan", "users", "--limit", "150", "-o", "json"]);
+    let pages = serde_json::Deserializer::from_slice(&pages.stdout).into_iter::<serde_json::Value>();
+    let entries: Vec<usize> = pages.map(|page| page.unwrap()["items"].as_array().unwrap().len()).collect();
+    assert_eq!(entries, [70, 70, 10]);
 
     let many = run(&["scan", "users", "--limit", "1200", "-o", "ndjson"]);
     let (lines, note) = (text(&many.stdout), text(&many.stderr));
