@@ -90,7 +90,7 @@ pub struct Feed {
     wanted: Wanted,
     /// Number of the step to look at next.
     next: u64,
-    /// Changes of that step that are done.
+    /// Changes of that step, and of no other, that are done.
     done: usize,
     /// Partitions that moved in a step below are where they are known to be.
     until: u64,
@@ -203,7 +203,7 @@ impl Feed {
                 }
                 Step::Moved(moved) => self.go_over(moved),
             }
-            self.next += 1;
+            (self.next, self.done) = (self.next + 1, 0);
         }
         if drained {
             self.ahead.drop_passed(&self.reached);
@@ -230,7 +230,6 @@ impl Feed {
                 self.tell(key, partition, offset, table)?;
             }
         }
-        self.done = 0;
         let position = applied.position();
         self.reached.insert(partition, Reached { position, ..reached });
         self.ahead.drop_passed_in_time(&self.reached);

@@ -137,6 +137,20 @@ fn a_rebuilt_partition_resets_that_partition_alone() {
 }
 
 #[test]
+fn a_step_that_is_cut_off_by_a_rebuild_takes_nothing_from_the_next() {
+    let mut world = World::new(2, 1000);
+    let mut client = Client::connect(&world);
+    client.read_all();
+    world.put_many(0, UPDATES + 44, true);
+    client.read();
+    assert!(!client.is_settled(), "the rest of the step is still to come");
+    world.rebuild(0);
+    world.put_many(1, 3, true);
+    client.read_all();
+    assert_eq!(client.map(), world.fold());
+}
+
+#[test]
 fn a_slow_client_is_told_the_newest_value_of_a_key_once() {
     let mut world = World::new(1, 1000);
     let mut client = Client::connect(&world);

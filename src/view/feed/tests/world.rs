@@ -39,7 +39,7 @@ pub(super) struct World {
     now: i64,
 }
 
-pub(super) fn key(number: u8) -> Vec<u8> {
+pub(super) fn key(number: u32) -> Vec<u8> {
     format!("key-{number}").into_bytes()
 }
 
@@ -76,18 +76,36 @@ impl World {
     }
 
     pub(super) fn put(&mut self, number: u8, stray: bool, has_value: bool) {
-        let (key, partitions) = (key(number), u32::try_from(self.logs.len()).unwrap());
-        let home = Partitioner::Murmur2.partition(&key, partitions);
-        let partition = if stray { (home + 1) % i32::try_from(partitions).unwrap() } else { home };
-        self.now += 1;
-        let at = self.now;
-        let value = has_value.then(|| at.to_string().into_bytes());
-        let log = self.log(partition);
-        let offset = log.last().map_or(0, |last| last.offset + 1);
-        let logged = Logged { offset, at, key, value };
-        log.push(logged.clone());
+        let key = key(number.into());
+        let (home, partitions) = (self.home(&key), i32::try_from(self.logs.len()).unwrap());
+        let partition = if stray { (home + 1) % partitions } else { home };
+        self.write(partition, vec![key], has_value);
+    }
+
+    /// Writes so many keys of a partition in one go.
+    pub(super) fn put_many(&mut self, partition: Partition, count: usize, has_value: bool) {
+        let keys = (0..).map(key).filter(|key| self.home(key) == partition).take(count).collect();
+        self.write(partition, keys, has_value);
+    }
+
+    fn home(&self, key: &[u8]) -> Partition {
+        Partitioner::Murmur2.partition(key, u32::try_from(self.logs.len()).unwrap())
+    }
+
+    fn write(&mut self, partition: Partition, keys: Vec<Vec<u8>>, has_value: bool) {
+        let mut records = Vec::new();
+        for key in keys {
+            self.now += 1;
+            let at = self.now;
+            let value = has_value.then(|| at.to_string().into_bytes());
+            let log = self.log(partition);
+            let offset = log.last().map_or(0, |last| last.offset + 1);
+            let logged = Logged { offset, at, key, value };
+            log.push(logged.clone());
+            records.push(logged);
+        }
         let slot = Arc::clone(&self.view.store().table().serving()[&partition]);
-        self.apply(&slot, partition, &[logged]);
+        self.apply(&slot, partition, &records);
     }
 
     fn apply(&mut self, slot: &Slot, partition: Partition, records: &[Logged]) {
