@@ -4,7 +4,7 @@ mod compression;
 mod consistency;
 mod documents;
 mod errors;
-mod fixture;
+pub(super) mod fixture;
 mod fuzz;
 mod keys;
 mod log;

@@ -40,16 +40,16 @@ struct Bell {
 
 impl Waiters {
     /// Enters the place of those who wait until everything below `position` is applied, unless it turns out there
-    /// that it is.
+    /// that this is over: it is applied, or something else has to be waited for by now.
     pub fn at_position(
         &self,
         partition: Partition,
         position: Position,
-        is_applied: impl FnOnce() -> bool,
+        is_over: impl FnOnce() -> bool,
     ) -> Option<Place<'_, (Partition, Position)>> {
         let place = self.positions.enter((partition, position));
         // Order matters: looked at again from the place, no step gets by between the look and the wait.
-        (!is_applied()).then_some(place)
+        (!is_over()).then_some(place)
     }
 
     /// Enters the place of those who wait until `key` changes.

@@ -140,11 +140,15 @@ impl Missing<'_> {
         self.target.claimed && end.is_none_or(|end| is_beyond(self.target.position, end))
     }
 
-    /// A slot that is to be replaced cannot reach the position, however far it gets.
+    /// A slot that is to be replaced cannot reach the position, however far it gets: then only another one can.
     fn enter<'v>(&self, view: &'v View) -> Option<Place<'v, (Partition, Position)>> {
         let position = if self.at.is_some() { self.target.position } else { Position::new(i64::MAX) };
-        let is_applied = || self.target.missing(view, &view.store().table()).is_none();
-        view.progress().waiters().at_position(self.target.partition, position, is_applied)
+        // A slot that has begun to answer since is waited for in another place.
+        let is_over = || {
+            let missing = self.target.missing(view, &view.store().table());
+            missing.is_none_or(|now| now.at.is_some() != self.at.is_some())
+        };
+        view.progress().waiters().at_position(self.target.partition, position, is_over)
     }
 
     fn not_reached(&self, view: &View, table: &SlotTable) -> Problem {
@@ -159,5 +163,26 @@ impl Missing<'_> {
             Some(position) => problem.with_header(about::VIEW_POSITION, position),
             None => problem,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sections::{KeyFormat, ValueFormat};
+    use crate::http::tests::fixture::Fixture;
+
+    #[tokio::test]
+    async fn a_slot_that_begins_to_answer_before_the_place_is_entered_is_waited_for_itself() {
+        let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
+        let target = Target { partition: 0, position: Position::new(1), topic: None, claimed: true };
+        let missing = |fixture: &Fixture| target.missing(fixture.view(), &fixture.view().store().table());
+        let before = missing(&fixture).unwrap();
+        fixture.catch_up();
+        assert!(before.enter(fixture.view()).is_none(), "nobody rings for another slot again");
+        let now = missing(&fixture).unwrap();
+        fixture.put(b"u1", Some(b"1"));
+        assert!(now.enter(fixture.view()).is_none());
+        assert!(missing(&fixture).is_none());
     }
 }

@@ -34,7 +34,7 @@ pub(super) const TAG: &str = "AAAAAAAA";
 /// Larger values are not kept.
 pub(super) const VALUE_BYTES_MAX: u64 = 1024 * 1024;
 
-pub(super) struct Fixture {
+pub(in crate::http) struct Fixture {
     dir: TempDir,
     pub(super) state: AppState,
     pub(super) health: Arc<Health>,
@@ -51,7 +51,7 @@ pub(super) struct Answer {
 
 impl Fixture {
     /// A view `users` with two wanted partitions, neither of them served yet.
-    pub(super) fn restoring(key: KeyFormat, value: ValueFormat) -> Self {
+    pub(in crate::http) fn restoring(key: KeyFormat, value: ValueFormat) -> Self {
         Self::with_request_timeout(key, value, Duration::from_secs(5))
     }
 
@@ -151,7 +151,7 @@ impl Fixture {
         Self::live(KeyFormat::String, ValueFormat::Json)
     }
 
-    pub(super) fn catch_up(&mut self) {
+    pub(in crate::http) fn catch_up(&mut self) {
         for partition in 0..2 {
             self.promote(partition);
             self.writer.store().table().serving()[&partition].set_caught_up_at(Millis::now());
@@ -184,12 +184,12 @@ impl Fixture {
         self.writer.decide(&[(partition, edit)]).unwrap();
     }
 
-    pub(super) fn view(&self) -> &View {
+    pub(in crate::http) fn view(&self) -> &View {
         self.state.views().get("users").unwrap()
     }
 
     /// Applies the next record of partition 0; none as a value deletes. Returns its offset.
-    pub(super) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> i64 {
+    pub(in crate::http) fn put(&mut self, key: &[u8], value: Option<&[u8]>) -> i64 {
         let table = self.writer.store().table();
         let slot = table.serving().get(&0).or(table.building().get(&0)).unwrap().number();
         self.apply(slot, key, value)
