@@ -69,6 +69,8 @@ struct Serving {
     entangled: bool,
     /// From here on the ring holds every change of the slot.
     held_from: Position,
+    /// Where the last change of the slot led; where it began to answer if there was none since.
+    changed: Position,
     /// How far the steps lead.
     position: Position,
 }
@@ -106,8 +108,8 @@ impl Changes {
         let mut ring = self.ring.lock();
         let since = ring.lineage.add(builds);
         for (partition, Reached { slot, position }) in serving {
-            let held_from = position;
-            let known = Serving { slot, since, reason: None, entangled: false, held_from, position };
+            let (held_from, changed) = (position, position);
+            let known = Serving { slot, since, reason: None, entangled: false, held_from, changed, position };
             ring.serving.insert(partition, known);
         }
     }
@@ -117,11 +119,12 @@ impl Changes {
     /// Order matters: called when what changed can be read.
     pub fn applied(&self, applied: impl IntoIterator<Item = Applied>) {
         let mut ring = self.ring.lock();
-        for applied in applied {
+        for mut applied in applied {
             let serving = ring.serving.get_mut(&applied.partition());
             let Some(serving) = serving.filter(|serving| serving.slot == applied.slot()) else { continue };
             serving.position = applied.position();
             if !applied.is_empty() {
+                applied.set_after(std::mem::replace(&mut serving.changed, applied.position()));
                 ring.push(Step::Applied(applied), self.bounds);
             }
         }
@@ -141,8 +144,8 @@ impl Changes {
                 ring.entangled |= entangled;
             }
             Some(Reached { slot, position }) => {
-                let (reason, held_from) = (Some(reason), position);
-                let serving = Serving { slot, since, reason, entangled, held_from, position };
+                let (reason, held_from, changed) = (Some(reason), position, position);
+                let serving = Serving { slot, since, reason, entangled, held_from, changed, position };
                 ring.serving.insert(partition, serving);
             }
         }

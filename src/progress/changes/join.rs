@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Builds, Changes, Reached, Reason, Ring, Serving};
+use super::{Builds, Changes, Reached, Reason, Ring, Serving, Step};
 use crate::position::{Partition, Position};
 
 /// What a client knows that has watched before.
@@ -45,15 +45,14 @@ impl Changes {
     #[must_use]
     pub fn join(&self) -> Joined {
         let ring = self.ring.lock();
-        ring.join(ring.next())
+        ring.join()
     }
 
     /// Returns where a watcher begins whose client has watched before.
     #[must_use]
     pub fn rejoin(&self, known: &Known) -> Joined {
         let ring = self.ring.lock();
-        // Steps that are known already are passed over one by one; there are few beside their keys.
-        let mut joined = ring.join(ring.first);
+        let mut joined = ring.join();
         let since = match known.builds {
             Some(builds) => ring.lineage.number(builds).map_or(Since::Unknown, Since::Number),
             None => Since::Untold,
@@ -78,17 +77,43 @@ impl Changes {
             joined.lost.entry(Reason::TopicRecreated).or_default().insert(*partition);
             joined.entangled |= ring.entangled;
         }
+        joined.from = ring.first_new(&joined.reached);
         joined
     }
 }
 
 impl Ring {
-    fn join(&self, from: u64) -> Joined {
+    fn join(&self) -> Joined {
         let reached = |serving: &Serving| Reached { slot: serving.slot, position: serving.position };
         let reached =
             self.serving.iter().map(|(partition, serving)| (*partition, reached(serving))).collect();
-        let builds = self.lineage.last();
-        Joined { from, until: self.next(), reached, builds, lost: BTreeMap::new(), entangled: false }
+        let (next, builds) = (self.next(), self.lineage.last());
+        Joined { from: next, until: next, reached, builds, lost: BTreeMap::new(), entangled: false }
+    }
+
+    /// Returns the number of the first step that is new to somebody who is that far and can be told all others.
+    ///
+    /// It is looked for from the end: who was away for a moment begins there, far from the steps that go next.
+    /// Steps in between that are known already are passed over one by one; there are few beside their keys.
+    fn first_new(&self, reached: &BTreeMap<Partition, Reached>) -> u64 {
+        let is_behind = |partition: &Partition, reached: &Reached| {
+            self.serving.get(partition).is_some_and(|serving| reached.position < serving.changed)
+        };
+        let mut behind = reached.clone();
+        behind.retain(|partition, reached| is_behind(partition, reached));
+        let mut number = self.next();
+        for step in self.steps.iter().rev() {
+            if behind.is_empty() {
+                break;
+            }
+            number -= 1;
+            let Step::Applied(applied) = &**step else { continue };
+            let partition = applied.partition();
+            if behind.get(&partition).is_some_and(|reached| applied.after() <= reached.position) {
+                behind.remove(&partition);
+            }
+        }
+        number
     }
 }
 

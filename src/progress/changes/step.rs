@@ -23,6 +23,8 @@ pub enum Step {
 pub struct Applied {
     partition: Partition,
     slot: SlotNumber,
+    /// Where the step before of this slot led, or where the slot began to answer.
+    after: Position,
     position: Position,
     rows: Vec<Row>,
     keys: Vec<u8>,
@@ -92,13 +94,23 @@ impl Applied {
     /// Makes a step that leads the slot to `position`.
     #[must_use]
     pub fn new(partition: Partition, slot: SlotNumber, position: Position) -> Self {
-        Self { partition, slot, position, rows: Vec::new(), keys: Vec::new() }
+        Self { partition, slot, after: Position::ZERO, position, rows: Vec::new(), keys: Vec::new() }
     }
 
     /// Adds a key that the record at `offset` changed; keys come in their order.
     pub fn push(&mut self, key: &[u8], offset: Offset) {
         self.keys.extend_from_slice(key);
         self.rows.push(Row { end: self.keys.len(), offset });
+    }
+
+    /// Takes its place after the step that led the slot to `position`.
+    pub(super) fn set_after(&mut self, position: Position) {
+        self.after = position;
+    }
+
+    /// Returns from where on somebody has to know the slot to miss nothing before this step.
+    pub(super) fn after(&self) -> Position {
+        self.after
     }
 
     /// Returns the partition.

@@ -139,6 +139,11 @@ impl Model {
 
     fn check(&self, token: &Token) {
         let joined = self.changes.rejoin(&token.known);
+        if let Some(first) = self.changes.since(joined.from, 1).expect("a watcher that just joined").first() {
+            let Step::Applied(applied) = &**first else { panic!("{first:?} is not new") };
+            let known = joined.reached[&applied.partition()];
+            assert!(applied.slot() == known.slot && applied.position() > known.position);
+        }
         let told = self.follow(&joined);
         for (partition, (slot, changes)) in &self.serving {
             if joined.lost.values().any(|lost| lost.contains(partition)) {
@@ -222,6 +227,23 @@ fn a_reader_that_is_too_slow_is_told_and_others_hear_of_every_step() {
     model.act(&Act::Write(0, 1));
     assert_eq!(model.changes.since(joined.from, 10).unwrap_err(), Overflow);
     assert_eq!(model.changes.since(*next.borrow(), 10).unwrap().len(), 0);
+}
+
+#[test]
+fn who_missed_little_is_not_among_the_first_to_be_overtaken() {
+    let mut model = Model::new(Bounds { changes: 10, ..UNBOUNDED });
+    // One partition is quiet, and one has moved within what is kept.
+    model.act(&Act::Write(2, 0));
+    (0..10).for_each(|_| model.act(&Act::Write(0, 0)));
+    model.act(&Act::Move(1));
+    let known = model.token().known;
+    model.act(&Act::Write(0, 0));
+    model.act(&Act::Pass(2));
+    let joined = model.changes.rejoin(&known);
+    assert!(joined.lost.is_empty());
+    assert_eq!(joined.until - joined.from, 1);
+    (0..9).for_each(|_| model.act(&Act::Write(0, 0)));
+    assert_eq!(model.changes.since(joined.from, 100).unwrap().len(), 10);
 }
 
 #[test]

@@ -172,6 +172,20 @@ fn a_client_that_is_slower_than_the_ring_begins_anew() {
 }
 
 #[test]
+fn who_was_away_for_a_moment_goes_on_though_the_ring_is_full() {
+    let mut world = World::new(3, 10);
+    (0..24).for_each(|key| world.put(key, false, true));
+    let wanted = Wanted { keys: KeyRange::default(), snapshots: false };
+    let feed = Feed::new(&world.view(), wanted.clone(), &Before::Nothing).unwrap();
+    let known = world::known(&feed);
+    world.put(1, false, true);
+    let mut feed = Feed::new(&world.view(), wanted, &Before::Known(known)).unwrap();
+    // The ring lets its oldest step go for this one.
+    world.put(2, false, true);
+    assert!(matches!(feed.advance().unwrap()[..], [Update::Put { .. }, Update::Put { .. }]));
+}
+
+#[test]
 fn only_wanted_keys_are_told() {
     let mut world = World::new(3, 1000);
     (0..12).for_each(|key| world.put(key, false, true));
