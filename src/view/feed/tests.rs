@@ -186,6 +186,22 @@ fn who_was_away_for_a_moment_goes_on_though_the_ring_is_full() {
 }
 
 #[test]
+fn a_walk_pauses_among_rows_that_tell_nothing() {
+    let mut world = World::new(2, 10_000);
+    world.put_many(0, 3000, false);
+    // A slot that is filled keeps a marker of each.
+    world.rebuild(0);
+    let wanted = Wanted { keys: KeyRange::default(), snapshots: true };
+    let mut feed = Feed::new(&world.view(), wanted, &Before::Nothing).unwrap();
+    assert!(feed.advance().unwrap().is_empty() && feed.is_walking());
+    let mut told = Vec::new();
+    while feed.is_walking() {
+        told = feed.advance().unwrap();
+    }
+    assert!(matches!(told[..], [Update::Synced { count: 0 }]));
+}
+
+#[test]
 fn only_wanted_keys_are_told() {
     let mut world = World::new(3, 1000);
     (0..12).for_each(|key| world.put(key, false, true));

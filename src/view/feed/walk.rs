@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::{BYTES, Feed, Partition, Reason, UPDATES, Update};
 use crate::store::{self, Entry, KeyRange, Order, Rows, Slot, SlotTable};
 
+/// Rows that are read for one piece, about: not all of them have something to tell.
+const ROWS: usize = 1000;
+
 /// How far a walk has come.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
@@ -52,16 +55,18 @@ impl Feed {
         let Some(mut walk) = self.walk.take() else { return Ok(()) };
         let table = self.view.store().table();
         walk.waits = false;
+        let mut rows = 0;
         while let Some(partition) = walk.left.front().copied() {
             let slot = table.serving().get(&partition).filter(|slot| self.follows(slot));
             let Some(slot) = slot else {
                 walk.waits = true;
                 break;
             };
-            if self.told.is_full() {
+            if self.told.is_full() || rows >= ROWS {
                 break;
             }
-            self.walk_over(&mut walk, slot, &table)?;
+            // To find none costs something too.
+            rows += self.walk_over(&mut walk, slot, &table)?.max(1);
         }
         if walk.left.is_empty() {
             self.told.push(Update::Synced { count: walk.count });
@@ -71,18 +76,20 @@ impl Feed {
         Ok(())
     }
 
+    /// Returns how many rows it has read.
     fn walk_over(
         &mut self,
         walk: &mut Walk,
         slot: &Arc<Slot>,
         table: &SlotTable,
-    ) -> Result<(), store::Error> {
+    ) -> Result<usize, store::Error> {
         let keys = walk.rest(&self.wanted.keys);
         let Rows { rows, ended } = self.view.store().rows(slot, &keys, UPDATES, BYTES)?;
         walk.after = if ended { None } else { rows.last().map(|(key, _)| key.clone()) };
         if ended {
             walk.left.pop_front();
         }
+        let read = rows.len();
         let only_here = table.has_one_place_per_key();
         for (key, row) in rows {
             let (marker, offset) = (row.header.marker, row.header.offset);
@@ -101,7 +108,7 @@ impl Feed {
                 None => {}
             }
         }
-        Ok(())
+        Ok(read)
     }
 }
 
