@@ -161,6 +161,12 @@ impl Feed {
         self.next
     }
 
+    /// Returns whether a part of the step to look at next is told already.
+    #[must_use]
+    pub fn is_amid_a_step(&self) -> bool {
+        self.done > 0
+    }
+
     /// Returns whether there is more to tell of what is stored already.
     #[must_use]
     pub fn is_walking(&self) -> bool {
@@ -170,7 +176,7 @@ impl Feed {
     /// Returns whether a client that was told everything so far can go on from [`Feed::position`].
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.walk.is_none() && self.done == 0
+        self.walk.is_none() && !self.is_amid_a_step()
     }
 
     /// Returns the last offset that is known, by partition, and the builds that are.

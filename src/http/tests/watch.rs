@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -125,6 +126,23 @@ async fn what_there_is_comes_first_and_then_every_change() {
     assert!(event.id.unwrap().starts_with(&format!("v1=0:{offset};t={TAG};b=")));
     fixture.put(b"u3", Some(b"3"));
     assert_eq!(watch.next().await.unwrap().data["value"], 3);
+}
+
+#[tokio::test]
+async fn a_watch_that_is_behind_waits_for_its_turn_and_one_that_is_not_does_not() {
+    let mut fixture = Fixture::users();
+    let mut watch = Watch::open(&fixture, "", &[]).await;
+    watch.synced().await;
+    let state = fixture.state.clone();
+    let turns = (state.watchers().turn().await, state.watchers().turn().await);
+    fixture.put(b"u1", Some(b"1"));
+    assert_eq!(watch.next().await.unwrap().data["value"], 1);
+    for _ in 0..20 {
+        fixture.put(b"u1", Some(b"2"));
+    }
+    assert_eq!(watch.next().now_or_never(), None, "the others read meanwhile");
+    drop(turns);
+    assert_eq!(watch.next().await.unwrap().data["value"], 2);
 }
 
 #[tokio::test]

@@ -17,6 +17,9 @@ use crate::http::state::AppState;
 use crate::store;
 use crate::view::feed::{Feed, Update};
 
+/// A watch that is so many steps behind has more to read than is done between two other tasks.
+const STEPS_AT_ONCE: u64 = 4;
+
 /// A watch. It does nothing unless its client takes what it is told, and holds nothing meanwhile.
 pub(super) struct Stream {
     state: AppState,
@@ -112,20 +115,25 @@ impl Stream {
         }
     }
 
-    /// Reads what is to be told; what is stored is read on a thread for that, changes at once.
+    /// Reads what is to be told: a few changes at once, much on a thread for that.
     async fn advance(mut self) -> Option<(Self, Result<Vec<Update>, store::Error>)> {
-        if !self.feed.is_walking() {
+        if !self.has_much_to_read() {
             let told = self.feed.advance();
             return Some((self, told));
         }
         let state = self.state.clone();
-        let _turn = state.watchers().walk().await;
+        let _turn = state.watchers().turn().await;
         let read = spawn_blocking(move || {
             let told = self.feed.advance();
             (self, told)
         });
         // The panic hook has told where it happened.
         read.await.ok()
+    }
+
+    fn has_much_to_read(&self) -> bool {
+        let behind = self.next.borrow().saturating_sub(self.feed.next());
+        self.feed.is_walking() || self.feed.is_amid_a_step() || behind > STEPS_AT_ONCE
     }
 
     fn write(&mut self, out: &mut Vec<u8>, updates: &[Update]) -> Result<(), store::Error> {

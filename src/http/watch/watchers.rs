@@ -20,8 +20,8 @@ use crate::progress::Reason;
 use crate::view::View;
 use crate::view::feed::Update;
 
-/// Watchers that read what is stored at the same time: look-ups and ingest keep their share of the machine.
-const WALKS: usize = 2;
+/// Watchers that read many entries at the same time: look-ups and ingest keep their share of the machine.
+const READS: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ViewLabels {
@@ -47,7 +47,7 @@ pub(in crate::http) struct WatchMetrics {
 pub(in crate::http) struct Watchers {
     config: WatchConfig,
     seats: Arc<Semaphore>,
-    walks: Semaphore,
+    reads: Semaphore,
     metrics: WatchMetrics,
 }
 
@@ -75,7 +75,7 @@ impl WatchMetrics {
 impl Watchers {
     pub(in crate::http) fn new(config: &WatchConfig, metrics: WatchMetrics) -> Self {
         let seats = Arc::new(Semaphore::new(config.watchers_max.min(Semaphore::MAX_PERMITS)));
-        Self { config: config.clone(), seats, walks: Semaphore::new(WALKS), metrics }
+        Self { config: config.clone(), seats, reads: Semaphore::new(READS), metrics }
     }
 
     /// Lets a watch in.
@@ -105,10 +105,10 @@ impl Watchers {
         self.config.bookmark_interval
     }
 
-    /// Waits for a turn to read what is stored.
-    pub(super) async fn walk(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    /// Waits for a turn to read many entries.
+    pub(in crate::http) async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
         // Invariant: the semaphore is never closed.
-        self.walks.acquire().await.ok()
+        self.reads.acquire().await.ok()
     }
 }
 
