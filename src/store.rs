@@ -24,7 +24,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rocksdb::{DB, Range, ReadOptions};
 
-pub use entries::{Entries, Extent};
+pub use entries::{Entries, Extent, Step};
 pub use error::{Error, Result};
 pub use found::{Entry, EntryRef, TooLarge};
 pub use identity::{FORMAT, Identity};

@@ -138,6 +138,14 @@ impl Lines {
         if self.chunk.len() < CHUNK_BYTES { Ok(()) } else { self.send() }
     }
 
+    /// Looks whether it is worth going on where there is no line to add for long.
+    pub(super) fn breathe(&self) -> Result<(), Cut> {
+        if self.chunks.is_closed() {
+            return Err(Cut::Left);
+        }
+        if Instant::now() >= self.deadline { Err(Cut::Late) } else { Ok(()) }
+    }
+
     fn send(&mut self) -> Result<(), Cut> {
         let room = CHUNK_BYTES + CHUNK_BYTES / 4;
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(room));

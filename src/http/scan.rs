@@ -19,7 +19,7 @@ use super::patience::Patience;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::config::sections::ScanConfig;
-use crate::store::{Extent, SlotTable, Snapshot};
+use crate::store::{Extent, SlotTable, Snapshot, Step};
 use crate::view::{LookUpError, Moment, View};
 
 mod ask;
@@ -121,14 +121,21 @@ fn page(
     let mut entries =
         snapshot.entries(&ask.rest, ask.order, Extent::Page).map_err(|error| refused(error.into()))?;
     let mut out = b"{\"items\":[".to_vec();
-    let (mut count, mut last, mut more) = (0, Vec::new(), false);
-    while let Some((key, entry)) = entries.step().map_err(|error| refused(error.into()))? {
+    let (mut count, mut last) = (0, Vec::new());
+    let next = loop {
+        let step = entries.step().map_err(|error| refused(error.into()))?;
         let full = count >= ask.limit || out.len() >= bytes_max || started.elapsed() >= config.page_time_max;
-        // A page of no entry would lead nowhere.
-        if full && count > 0 {
-            more = true;
-            break;
-        }
+        let (key, entry) = match step {
+            Step::End => break None,
+            Step::Passed(key) => match full.then(|| next(view, ask, key)) {
+                Some(Ok(next)) => break Some(next),
+                // Behind a key that is too long for a cursor there is one that is not.
+                _ => continue,
+            },
+            // A page that comes to an entry at once has it: one without would lead nowhere.
+            Step::Entry(..) if full && count > 0 => break Some(next(view, ask, &last)?),
+            Step::Entry(key, entry) => (key, entry),
+        };
         if count > 0 {
             out.push(b',');
         }
@@ -136,8 +143,7 @@ fn page(
         last.clear();
         last.extend_from_slice(key);
         count += 1;
-    }
-    let next = if more { Some(next(view, ask, &last)?) } else { None };
+    };
     let moment = Moment::of(&snapshot);
     out.extend_from_slice(b"],\"next\":");
     match &next {
@@ -171,9 +177,14 @@ impl Lined for Arc<Ask> {
 
     fn write(&self, _view: &View, snapshot: &Snapshot<'_>, lines: &mut Lines) -> Result<(), Cut> {
         let mut entries = snapshot.entries(&self.rest, self.order, Extent::Whole)?;
-        while let Some((key, entry)) = entries.step()? {
-            lines.push(|out| push_item(out, self.form, self.encoding, key, &entry))?;
+        loop {
+            match entries.step()? {
+                Step::Entry(key, entry) => {
+                    lines.push(|out| push_item(out, self.form, self.encoding, key, &entry))?;
+                }
+                Step::Passed(_) => lines.breathe()?,
+                Step::End => return Ok(()),
+            }
         }
-        Ok(())
     }
 }

@@ -13,6 +13,9 @@ use super::range::Order;
 use super::slot::Slot;
 use crate::entry::{EntryHeader, KEY_PREFIX_BYTES};
 
+/// Keys without a value that are passed in one step: a walk over any number of them must be possible to leave.
+const PASSED_MAX: u32 = 1000;
+
 /// How much of a range is going to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -22,11 +25,22 @@ pub enum Extent {
     Whole,
 }
 
+/// What a step of a walk comes to.
+#[derive(Debug)]
+pub enum Step<'e> {
+    /// An entry, and its key.
+    Entry(&'e [u8], EntryRef<'e>),
+    /// No entry yet: the walk has come as far as this key, which is deleted.
+    Passed(&'e [u8]),
+    /// The end of the range.
+    End,
+}
+
 /// A walk over entries; see [`Snapshot::entries`](super::Snapshot::entries).
 pub struct Entries<'a> {
     /// Sources that stand at an entry, the next one on top.
     waiting: BinaryHeap<Source<'a>>,
-    /// The source whose entry was handed out last.
+    /// The source whose key was handed out last.
     current: Option<Source<'a>>,
     hidden: u64,
 }
@@ -66,11 +80,12 @@ impl<'a> Entries<'a> {
         Ok(entries)
     }
 
-    /// Goes on to the next entry and returns it with its key; none at the end of the range.
+    /// Goes on to the next entry, or past a bounded number of deleted keys where no entry comes before.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when stored bytes are damaged; the walk is over then.
-    pub fn step(&mut self) -> Result<Option<(&[u8], EntryRef<'_>)>> {
+    pub fn step(&mut self) -> Result<Step<'_>> {
+        let mut passed = 0;
         if let Some(source) = self.current.take() {
             self.go_on(source)?;
         }
@@ -85,14 +100,18 @@ impl<'a> Entries<'a> {
                 self.go_on(other)?;
             }
             self.hidden += u64::from(hides);
-            if newest.header.marker {
+            passed += u32::from(newest.header.marker);
+            if newest.header.marker && passed < PASSED_MAX {
                 self.go_on(newest)?;
                 continue;
             }
             let source = self.current.insert(newest);
-            return Ok(Some((&source.key, source.entry())));
+            return Ok(match source.header.marker {
+                true => Step::Passed(&source.key),
+                false => Step::Entry(&source.key, source.entry()),
+            });
         }
-        Ok(None)
+        Ok(Step::End)
     }
 
     /// Returns how many of the keys passed so far have a value that a newer record in another partition hides.

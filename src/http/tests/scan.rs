@@ -183,6 +183,46 @@ async fn a_page_that_takes_too_long_has_an_entry_and_leads_on() {
     assert_eq!(walked, "abcdefghijklmnop");
 }
 
+/// A view with more deleted keys before its one entry, and behind it, than a walk passes in one step.
+fn mostly_deleted(scan: ScanConfig) -> Fixture {
+    let mut fixture = Fixture::limited(&HttpConfig { scan, ..HttpConfig::default() });
+    for number in 0..2500 {
+        fixture.put(format!("a{number:04}").as_bytes(), None);
+        fixture.put(format!("c{number:04}").as_bytes(), None);
+    }
+    fixture.put(b"b", Some(b"1"));
+    fixture.catch_up();
+    fixture
+}
+
+#[tokio::test]
+async fn a_page_that_takes_too_long_over_deleted_keys_leads_on_without_an_entry() {
+    for order in ["asc", "desc"] {
+        let fixture = mostly_deleted(ScanConfig { page_time_max: Duration::ZERO, ..ScanConfig::default() });
+        let mut path = Some(format!("{PATH}?order={order}"));
+        let mut pages = Vec::new();
+        while let Some(page) = path {
+            let document = fixture.get(&page).await.json();
+            pages.push(keys(&document["items"]).join(""));
+            path = document["next"].as_str().map(str::to_owned);
+        }
+        assert_eq!(pages, ["", "", "b", "", ""], "{order}");
+    }
+    let fixture = mostly_deleted(ScanConfig::default());
+    let full = fixture.get(&format!("{PATH}?limit=1")).await.json();
+    assert_eq!(keys(&full["items"]), ["b"]);
+    assert!(full["next"].is_string(), "it is not walked to the end to find out whether there is more");
+}
+
+#[tokio::test]
+async fn an_export_over_deleted_keys_ends_at_its_deadline() {
+    let fixture = mostly_deleted(ScanConfig { export_time_max: Duration::ZERO, ..ScanConfig::default() });
+    let (items, last) = lines(&export(&fixture, "?end=b").await);
+    assert_eq!((items.len(), &last["end"], &last["error"]["code"]), (0, &json!(false), &json!("overloaded")));
+    let fixture = mostly_deleted(ScanConfig::default());
+    assert_eq!(lines(&export(&fixture, "").await).1["count"], 1);
+}
+
 #[tokio::test]
 async fn an_export_that_is_read_too_slowly_ends_with_an_error_and_gives_its_turn_back() {
     let (export_time_max, exports_max) = (Duration::from_millis(1), 1);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Coordinator;
 use crate::position::{Partition, Position};
 use crate::progress::WarningCode;
-use crate::store::{self, Extent, KeyRange, Order};
+use crate::store::{self, Extent, KeyRange, Order, Step};
 
 /// What a glance may spend on it.
 const SLICE: Duration = Duration::from_millis(2);
@@ -81,7 +81,7 @@ impl Coordinator {
         let mut entries = snapshot.entries(&range, Order::Ascending, Extent::Whole)?;
         let mut last = Vec::new();
         let over = loop {
-            let Some((key, _)) = entries.step()? else { break true };
+            let (Step::Entry(key, _) | Step::Passed(key)) = entries.step()? else { break true };
             if begun.elapsed() >= SLICE {
                 last.extend_from_slice(key);
                 break false;

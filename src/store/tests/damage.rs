@@ -129,8 +129,11 @@ fn a_flipped_block_ends_a_walk_with_an_error_and_never_early() {
         let mut walked = 0;
         let error = loop {
             match entries.step() {
-                Ok(Some(_)) => walked += 1,
-                Ok(None) => panic!("the walk ended after {walked} of {RECORDS} entries without an error"),
+                Ok(Step::Entry(..)) => walked += 1,
+                Ok(Step::Passed(_)) => {}
+                Ok(Step::End) => {
+                    panic!("the walk ended after {walked} of {RECORDS} entries without an error")
+                }
                 Err(error) => break error,
             }
         };

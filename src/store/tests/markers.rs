@@ -83,8 +83,31 @@ fn a_marker_that_hides_an_older_value_elsewhere_stays() {
     assert_eq!(value(&store, &deleted), None);
     let snapshot = store.snapshot().unwrap();
     let mut entries = snapshot.entries(&KeyRange::default(), Order::Ascending, Extent::Whole).unwrap();
-    while entries.step().unwrap().is_some() {}
+    while !matches!(entries.step().unwrap(), Step::End) {}
     assert_eq!(entries.hidden(), 1);
+}
+
+#[test]
+fn a_walk_comes_up_for_air_among_markers() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let mut start =
+        |partition| writer.start_build(&BuildPlan { partitions: 2, ..plan(partition, 0) }).unwrap();
+    let (slot, _other) = (start(0).number(), start(1));
+    let mut batch = Batch::new(0, true);
+    for number in 0..2500 {
+        put(&mut batch, slot, number, format!("{number:04}").as_bytes(), None);
+    }
+    put(&mut batch, slot, 2500, b"9999", Some(b"v"));
+    writer.apply(&mut batch).unwrap();
+    assert!(writer.promote(0).unwrap() && writer.promote(1).unwrap());
+    let snapshot = store.snapshot().unwrap();
+    let mut entries = snapshot.entries(&KeyRange::default(), Order::Ascending, Extent::Whole).unwrap();
+    for passed in [&b"0999"[..], b"1999"] {
+        assert!(matches!(entries.step().unwrap(), Step::Passed(key) if key == passed));
+    }
+    assert!(matches!(entries.step().unwrap(), Step::Entry(b"9999", _)));
+    assert!(matches!(entries.step().unwrap(), Step::End));
 }
 
 /// FAULTS row 26.

@@ -86,10 +86,13 @@ fn serving(dir: &TempDir) -> (Arc<Store>, Writer) {
 fn walk(snapshot: &Snapshot<'_>, range: &KeyRange, order: Order) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut entries = snapshot.entries(range, order, Extent::Whole).unwrap();
     let mut walked = Vec::new();
-    while let Some((key, entry)) = entries.step().unwrap() {
-        walked.push((key.to_vec(), entry.value().unwrap().to_vec()));
+    loop {
+        match entries.step().unwrap() {
+            Step::Entry(key, entry) => walked.push((key.to_vec(), entry.value().unwrap().to_vec())),
+            Step::Passed(_) => {}
+            Step::End => return walked,
+        }
     }
-    walked
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
