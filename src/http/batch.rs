@@ -30,8 +30,10 @@ mod body;
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Keys that are read inline: a hand-off to another thread costs as much.
 const INLINE_KEYS_MAX: usize = 16;
-/// Keys that are looked up at once: bounds the values in memory.
+/// Keys that are looked up at once, where the values are small.
 const GROUP_KEYS: usize = 64;
+/// What the values of a group may take in memory, as far as the groups before tell.
+const GROUP_BYTES: usize = 1024 * 1024;
 
 /// Looks many keys up, as of one moment.
 ///
@@ -132,7 +134,8 @@ struct Item<'a> {
 }
 
 impl Batch {
-    /// Looks all keys up, group by group, in the order in which they were asked for.
+    /// Looks all keys up, group by group, in the order in which they were asked for. A key that a group has twice is
+    /// read once.
     fn visit<E>(
         &self,
         view: &View,
@@ -140,13 +143,33 @@ impl Batch {
         mut visit: impl FnMut(Item<'_>) -> Result<(), E>,
         refused: impl Fn(LookUpError) -> E,
     ) -> Result<(), E> {
-        for (names, keys) in self.names.chunks(GROUP_KEYS).zip(self.keys.chunks(GROUP_KEYS)) {
-            let found = view.find_all(snapshot, keys).map_err(&refused)?;
-            for (name, entry) in names.iter().zip(&found) {
-                visit(Item { batch: self, name, entry: entry.as_ref() })?;
+        let mut left = self.names.iter().zip(&self.keys);
+        let mut size = GROUP_KEYS;
+        loop {
+            let group: Vec<(&String, &Vec<u8>)> = left.by_ref().take(size).collect();
+            if group.is_empty() {
+                return Ok(());
             }
+            let mut keys: Vec<&Vec<u8>> = group.iter().map(|(_, key)| *key).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            let found = view.find_all(snapshot, &keys).map_err(&refused)?;
+            for (name, key) in group {
+                let place = keys.binary_search(&key).ok();
+                let entry = place.and_then(|place| found.get(place)).and_then(Option::as_ref);
+                visit(Item { batch: self, name, entry })?;
+            }
+            size = next_size(size, keys.len(), found.iter().flatten().map(Entry::stored_bytes).sum());
         }
-        Ok(())
+    }
+}
+
+/// Returns how many keys are read at once after a group of `keys` whose values took `bytes`: never more again, for
+/// large values may come as unevenly as they like.
+fn next_size(size: usize, keys: usize, bytes: usize) -> usize {
+    match bytes > GROUP_BYTES {
+        true => (keys * GROUP_BYTES / bytes).clamp(1, size),
+        false => size,
     }
 }
 
@@ -188,5 +211,19 @@ impl Batch {
             Representation::Entry => (self.value, Origin::Whole),
         };
         Form { value: Some(value), origin, one_line }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_after_one_of_large_values_is_smaller_and_none_grows_again() {
+        assert_eq!(next_size(64, 64, 64 * 1024), 64);
+        assert_eq!(next_size(64, 64, 2 * GROUP_BYTES), 32);
+        assert_eq!(next_size(64, 64, 640 * GROUP_BYTES), 1);
+        assert_eq!(next_size(64, 1, 10 * GROUP_BYTES), 1, "one value, asked for many times");
+        assert_eq!(next_size(1, 1, 10), 1);
     }
 }

@@ -52,6 +52,12 @@ impl Entry {
         Ok(Self { header, slot: Arc::clone(slot), position, stored: Bytes::copy_from_slice(stored) })
     }
 
+    /// Returns how many bytes of memory what is stored takes.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.stored.len()
+    }
+
     /// Returns the entry as a reference to what it holds.
     #[must_use]
     pub fn borrowed(&self) -> EntryRef<'_> {

@@ -167,6 +167,27 @@ async fn an_answer_that_would_be_too_long_names_its_limit_and_can_be_streamed() 
 }
 
 #[tokio::test]
+async fn keys_of_values_large_and_small_keep_their_order_whatever_is_read_at_once() {
+    let mut fixture = Fixture::users();
+    for number in 0..40_usize {
+        let size = if number < 20 { 10 } else { 200_000 };
+        fixture.put(
+            format!("u{number}").as_bytes(),
+            Some(format!("\"{number}{}\"", "x".repeat(size)).as_bytes()),
+        );
+    }
+    let keys: Vec<_> = (0..400).map(|number| format!("u{}", number * 7 % 50)).collect();
+    let (items, last) = lines(&post(&fixture, &[JSON, LINES], json!({"keys": keys}).to_string()).await);
+    assert_eq!((items.len(), &last["count"]), (400, &json!(400)));
+    for (item, key) in items.iter().zip(&keys) {
+        let value = (key[1..].parse::<u32>().unwrap() < 40).then(|| format!("{}x", &key[1..]));
+        assert_eq!((&item["key"], &item["found"]), (&json!(key), &json!(value.is_some())));
+        let shown = item["value"].as_str().unwrap_or_default();
+        assert!(shown.starts_with(&value.unwrap_or_default()), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_view_that_restores_answers_no_batch() {
     let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
     fixture.put(b"u1", Some(b"1"));
