@@ -70,7 +70,7 @@ async fn rebuild(
     Query::parse(request.uri().query(), &[])?;
     let view = state.admin_view(request.uri())?;
     let (head, body) = request.into_parts();
-    let asked = read(&head.headers, body).await?;
+    let asked = read(&state, &head.headers, body).await?;
     let id = view.rebuild(asked.partitions).map_err(|why| refused(why).of_view(view.name().as_str()))?;
     let mut response = told(view.operation(id))?;
     *response.status_mut() = ACCEPTED;
@@ -100,8 +100,8 @@ fn told(operation: Option<OperationStatus>) -> Result<Response, Problem> {
     document::json(&operation.ok_or_else(|| Problem::new(Code::NOT_FOUND, unknown))?)
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Rebuild, Problem> {
-    let bytes = json_body::read(headers, body, BODY_BYTES_MAX).await?;
+async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Rebuild, Problem> {
+    let bytes = json_body::read(headers, body, BODY_BYTES_MAX, state.body_time_max()).await?;
     let object = json_body::is_object(&bytes).then(|| serde_json::from_slice(&bytes).ok()).flatten();
     object.ok_or_else(|| {
         Problem::new(Code::BAD_BODY, "the body must be `{}`, or name partitions like `{\"partitions\":[3]}`")

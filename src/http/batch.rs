@@ -52,7 +52,7 @@ pub(super) async fn look_up(State(state): State<AppState>, request: Request) -> 
     let query = Query::parse(request.uri().query(), &["read_after", "max_staleness"])?;
     let demand = Demand::read(request.headers(), &query)?;
     let lines = many::wants_lines(request.headers())?;
-    let batch = Arc::new(read(&view, request).await?);
+    let batch = Arc::new(read(&state, &view, request).await?);
     let mut patience = state.waiting().grant(demand.wait());
     let read = async |table| match lines {
         true => stream(&state, &view, &batch, table).await,
@@ -87,9 +87,9 @@ async fn read_all(
     state.pools().answers.run(move || document(&view, &batch, bytes_max, table.as_ref())).await
 }
 
-async fn read(view: &View, request: Request) -> Result<Batch, Problem> {
+async fn read(state: &AppState, view: &View, request: Request) -> Result<Batch, Problem> {
     let (head, body) = request.into_parts();
-    let bytes = json_body::read(&head.headers, body, BODY_BYTES_MAX).await?;
+    let bytes = json_body::read(&head.headers, body, BODY_BYTES_MAX, state.body_time_max()).await?;
     Batch::parse(view.config(), &bytes)
 }
 

@@ -69,7 +69,7 @@ codes! {
         "The cursor is mangled, or belongs to a walk of another view, range or order."
         "Follow `next` as it is, or begin the walk again without a cursor.";
     BAD_BODY = "bad-body" BAD_REQUEST final "Body cannot be read"
-        "The body of the request is not the JSON this path takes, or names something that is not there."
+        "The body of the request is not the JSON this path takes, was cut off or came too slowly, or names something that is not there."
         "Compare the body with what the detail asks for.";
     UNAUTHENTICATED = "unauthenticated" UNAUTHORIZED final "Token needed"
         "This path is for those who know the admin token."

@@ -22,6 +22,9 @@ use crate::config::sections::{HttpConfig, ScanConfig};
 use crate::store::Resources;
 use crate::view::{View, Views};
 
+/// How long the body of a request may take to come, where the whole request may take longer.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// What all handlers share; clones are cheap.
 #[derive(Debug, Clone)]
 pub struct AppState(Arc<Shared>);
@@ -108,6 +111,12 @@ impl AppState {
     pub(super) fn time_limit(&self, headers: &HeaderMap) -> Duration {
         let wait = if headers.contains_key(PREFER) { self.0.waiting.longest() } else { Duration::ZERO };
         self.0.request_timeout + wait
+    }
+
+    /// Returns how long the body of a request may take to come: less than the request, so that a client that sends it
+    /// slowly is told so.
+    pub(super) fn body_time_max(&self) -> Duration {
+        BODY_TIME_MAX.min(self.0.request_timeout / 2)
     }
 
     pub(super) fn waiting(&self) -> &Waiting {

@@ -1,3 +1,8 @@
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use futures_util::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -152,6 +157,20 @@ async fn what_is_wrong_with_a_body_is_said_without_repeating_it() {
     assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_ACCEPTABLE, "not-acceptable"));
     let empty = post(&fixture, &[JSON], "{\"keys\":[]}").await;
     assert_eq!(empty.text(), "{\"items\":[],\"position\":null,\"generation\":2}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_to_its_end_is_a_bad_one() {
+    let begun = || futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{\"keys\":["))]);
+    let limit = Duration::from_millis(100);
+    let fixture = Fixture::with_request_timeout(KeyFormat::String, ValueFormat::Json, limit);
+    let late = Body::from_stream(begun().chain(futures_util::stream::pending::<io::Result<_>>()));
+    let cut = begun().chain(futures_util::stream::iter([Err(io::Error::other("reset"))]));
+    for (body, says) in [(late, "within 0.05 seconds"), (Body::from_stream(cut), "broken or cut off")] {
+        let answer = send_body(fixture.data(), Method::POST, PATH, &[JSON], body).await;
+        assert_eq!((answer.status, &*answer.problem()), (StatusCode::BAD_REQUEST, "bad-body"));
+        assert!(answer.text().contains(says), "{}", answer.text());
+    }
 }
 
 #[tokio::test]
