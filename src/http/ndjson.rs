@@ -32,7 +32,10 @@ const CHUNKS_AHEAD: usize = 4;
 #[derive(Debug)]
 pub(super) struct Lines {
     chunk: Vec<u8>,
-    count: u64,
+    /// Lines in the chunk.
+    held: u64,
+    /// Lines that were handed on before it.
+    sent: u64,
     chunks: mpsc::Sender<Bytes>,
     runtime: Handle,
     deadline: Instant,
@@ -43,7 +46,7 @@ pub(super) struct Lines {
 pub(super) enum Cut {
     /// The client has gone.
     Left,
-    /// The client takes too long.
+    /// It takes too long, here or at the client.
     Late,
     /// The rest cannot be read.
     Unreadable(LookUpError),
@@ -72,7 +75,7 @@ pub(super) async fn answer(
     let (chunks, received) = mpsc::channel(CHUNKS_AHEAD);
     let (opened, moment) = oneshot::channel();
     let (runtime, deadline) = (Handle::current(), Instant::now() + time_max);
-    let lines = Lines { chunk: Vec::new(), count: 0, chunks, runtime, deadline };
+    let lines = Lines { chunk: Vec::new(), held: 0, sent: 0, chunks, runtime, deadline };
     let view = Arc::clone(view);
     let last = turn.start(move || produce(&view, wanted.as_ref(), &lined, opened, lines));
     let broken = |_| Problem::new(Code::INTERNAL, "the service made a mistake while it read");
@@ -134,7 +137,7 @@ impl Lines {
             return Err(error.into());
         }
         self.chunk.push(b'\n');
-        self.count += 1;
+        self.held += 1;
         if self.chunk.len() < CHUNK_BYTES { Ok(()) } else { self.send() }
     }
 
@@ -149,6 +152,14 @@ impl Lines {
     fn send(&mut self) -> Result<(), Cut> {
         let room = CHUNK_BYTES + CHUNK_BYTES / 4;
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(room));
+        // Order matters: a chunk that does not get on is dropped, and its lines do not count.
+        let lines = std::mem::take(&mut self.held);
+        self.hand_on(chunk)?;
+        self.sent += lines;
+        Ok(())
+    }
+
+    fn hand_on(&self, chunk: Vec<u8>) -> Result<(), Cut> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Cut::Late);
@@ -168,7 +179,7 @@ impl Lines {
 
     /// Returns what is left to send, with the last line.
     fn end(mut self, view: &View, written: Result<(), Cut>, moment: &Moment) -> Bytes {
-        let (out, count) = (&mut self.chunk, self.count);
+        let (out, count) = (&mut self.chunk, self.sent + self.held);
         let problem = match written {
             Ok(()) => {
                 push_text(out, format_args!("{{\"end\":true,\"count\":{count}"));
@@ -177,9 +188,10 @@ impl Lines {
                 return self.chunk.into();
             }
             Err(Cut::Left) => return Bytes::new(),
-            Err(Cut::Late) => {
-                Problem::new(Code::OVERLOADED, "the answer was not read within `http.scan.export_time_max`")
-            }
+            Err(Cut::Late) => Problem::new(
+                Code::OVERLOADED,
+                "the answer was not at its end within `http.scan.export_time_max`",
+            ),
             Err(Cut::Unreadable(error)) => many::refused(view, &error),
         };
         push_text(out, format_args!("{{\"end\":false,\"count\":{count},\"error\":"));

@@ -236,9 +236,10 @@ async fn an_export_that_is_read_too_slowly_ends_with_an_error_and_gives_its_turn
     let second = fixture.data().oneshot(request()).await.unwrap();
     for response in [first, second] {
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        let last = std::str::from_utf8(&body).unwrap().lines().last().unwrap();
-        let last: Value = serde_json::from_str(last).unwrap();
+        let lines: Vec<_> = std::str::from_utf8(&body).unwrap().lines().collect();
+        let last: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
         assert_eq!((&last["end"], &last["error"]["code"]), (&json!(false), &json!("overloaded")));
+        assert_eq!(last["count"], lines.len() - 1, "lines that were read and not sent are not counted");
     }
 }
 
