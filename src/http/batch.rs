@@ -27,7 +27,7 @@ use crate::view::{LookUpError, Moment, View};
 mod body;
 
 /// Bound on the body of a request.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Keys that are read inline: a hand-off to another thread costs as much.
 const INLINE_KEYS_MAX: usize = 16;
 /// Keys that are looked up at once, where the values are small.

@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::batch::KEYS_MAX;
+use super::batch::{self, KEYS_MAX};
 use super::code::Code;
 use super::document;
 use super::key::{KEY_BYTES_MAX, KeyEncoding};
@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::representation::Representation;
 use super::state::AppState;
-use crate::config::sections::{KeyFormat, ValueFormat};
+use crate::config::sections::{KeyFormat, ScanConfig, ValueFormat};
 use crate::view::{State as ViewState, View, ViewStatus};
 
 /// The views.
@@ -105,9 +105,15 @@ struct Limits {
     /// Most keys of one batch.
     #[schema(example = 1000)]
     batch_keys_max: usize,
+    /// Longest body of the request for a batch.
+    #[schema(example = 1_048_576)]
+    batch_bytes_max: usize,
     /// Most entries of one page of a scan.
     #[schema(example = 1000)]
     page_entries_max: usize,
+    /// About the longest answer to a batch, or page of a scan.
+    #[schema(example = 8_388_608)]
+    answer_bytes_max: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -166,7 +172,7 @@ pub(super) async fn views(State(state): State<AppState>, request: Request) -> Re
 )]
 pub(super) async fn view(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
-    document::json(&description(state.view(request.uri())?, state.scan().page_entries_max))
+    document::json(&description(state.view(request.uri())?, state.scan()))
 }
 
 /// Tells how far a view is, partition by partition.
@@ -217,7 +223,7 @@ fn summary(view: &View) -> Summary<'_> {
     }
 }
 
-fn description(view: &View, page_entries_max: usize) -> Description<'_> {
+fn description<'a>(view: &'a View, scan: &ScanConfig) -> Description<'a> {
     let config = view.config();
     let form = |one: &Representation| Form { format: one.name(), content_type: one.content_type() };
     let path = path(view);
@@ -229,7 +235,13 @@ fn description(view: &View, page_entries_max: usize) -> Description<'_> {
         value: config.value,
         key_encodings: Choice { default: KeyEncoding::of(config.key).name(), available: &KeyEncoding::NAMES },
         representations: Representation::available(config.value).iter().map(form).collect(),
-        limits: Limits { key_bytes_max: KEY_BYTES_MAX, batch_keys_max: KEYS_MAX, page_entries_max },
+        limits: Limits {
+            key_bytes_max: KEY_BYTES_MAX,
+            batch_keys_max: KEYS_MAX,
+            batch_bytes_max: batch::BODY_BYTES_MAX,
+            page_entries_max: scan.page_entries_max,
+            answer_bytes_max: scan.answer_bytes_max.as_u64(),
+        },
         links: Links {
             status: format!("{path}/status"),
             key: format!("{path}/keys/{{key}}{{?enc,format,read_after,max_staleness,allow}}"),

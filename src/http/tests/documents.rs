@@ -38,3 +38,18 @@ async fn the_page_of_the_documents_needs_nothing_from_elsewhere() {
         assert_eq!(fixture.get(path).await.problem(), "not-found", "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_view_names_every_limit_that_a_client_can_meet() {
+    let limits = Fixture::users().get("/v1/views/users").await.json()["limits"].clone();
+    assert_eq!(
+        limits,
+        serde_json::json!({
+            "key_bytes_max": 8192,
+            "batch_keys_max": 1000,
+            "batch_bytes_max": 1024 * 1024,
+            "page_entries_max": 1000,
+            "answer_bytes_max": 8 * 1024 * 1024,
+        })
+    );
+}
