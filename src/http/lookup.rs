@@ -107,9 +107,15 @@ fn etag(text: &mut HeaderText, ask: &Ask<'_>, entry: &Entry) -> HeaderValue {
     text.etag(topic, partition, entry.header.offset, ask.representation.letter())
 }
 
-fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Problem> {
+fn position(text: &mut HeaderText, entry: &Entry) -> Option<HeaderValue> {
     let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
-    let offset = entry.header.offset;
+    // The entry may be newer than the position that was read before it.
+    let reached = entry.position.max(entry.header.offset.next());
+    text.reached(topic, reached.last().map(|last| (partition, last)).into_iter())
+}
+
+fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Problem> {
+    let (partition, offset) = (entry.slot.partition(), entry.header.offset);
     let mut text = HeaderText::new();
     let mut etag = etag(&mut text, ask, entry);
 
@@ -138,9 +144,7 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
     {
         headers.insert(RECORD_TIMESTAMP, at);
     }
-    // The entry may be newer than the position that was read before it.
-    let reached = entry.position.max(offset.next());
-    if let Some(position) = text.reached(topic, reached.last().map(|last| (partition, last)).into_iter()) {
+    if let Some(position) = position(&mut text, entry) {
         headers.insert(about::VIEW_POSITION, position);
     }
     headers.insert(about::VIEW_STATUS, text.status(&view.condition()));
@@ -150,7 +154,7 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
 fn body(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Bytes, Problem> {
     match ask.representation {
         Representation::Json | Representation::Text | Representation::Raw => {
-            entry.value().map_err(|too_large| not_kept(view, entry, too_large))
+            entry.value().map_err(|too_large| not_kept(view, ask, entry, too_large))
         }
         Representation::Entry => {
             entry_document::write(view.config(), &ask.key, entry).map_err(|error| about::failed(view, &error))
@@ -159,13 +163,19 @@ fn body(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Bytes, Problem> {
 }
 
 /// The key exists, so this is no 404; nothing has failed, so it is no 500: this form of it cannot be had.
-fn not_kept(view: &View, entry: &Entry, too_large: TooLarge) -> Problem {
-    about::problem(view, Code::VALUE_TOO_LARGE, too_large.to_string())
+fn not_kept(view: &View, ask: &Ask<'_>, entry: &Entry, too_large: TooLarge) -> Problem {
+    let mut text = HeaderText::new();
+    let problem = about::problem(view, Code::VALUE_TOO_LARGE, too_large.to_string())
         .available(vec![Representation::Entry.name()])
         .with_header(CACHE_CONTROL, about::cache_control(view))
         .with_header(RECORD_PARTITION, HeaderValue::from(entry.slot.partition()))
         .with_header(RECORD_OFFSET, HeaderValue::from(entry.header.offset.get()))
-        .with_header(about::VIEW_STATUS, HeaderText::new().status(&view.condition()))
+        .with_header(ETAG, etag(&mut text, ask, entry))
+        .with_header(about::VIEW_STATUS, text.status(&view.condition()));
+    match position(&mut text, entry) {
+        Some(position) => problem.with_header(about::VIEW_POSITION, position),
+        None => problem,
+    }
 }
 
 fn absent(view: &View, positions: &Positions) -> Problem {

@@ -98,6 +98,9 @@ fn more_headers(code: &Code) -> Vec<&'static str> {
     names.extend(match code.name {
         "key-not-found" | "position-not-reached" => &["View-Position", "View-Status", "Vary"][..],
         "view-restoring" | "view-stale" | "source-lost" => &["View-Status", "Vary"],
+        "value-too-large" => {
+            &["ETag", "Record-Partition", "Record-Offset", "View-Position", "View-Status", "Vary"]
+        }
         "not-acceptable" | "value-not-representable" => &["Vary"],
         "rebuild-running" => &["Location"],
         "unauthenticated" => &["WWW-Authenticate"],

@@ -71,6 +71,9 @@ async fn a_value_too_large_to_keep_is_no_miss_and_its_entry_says_how_large_it_is
         assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_ACCEPTABLE, "value-too-large"));
         assert_eq!(answer.json()["available"], serde_json::json!(["entry"]));
         assert_eq!((answer.header("record-partition"), answer.header("record-offset")), ("0", "0"));
+        assert_eq!(answer.header("view-position"), format!("v1=0:0;t={TAG}"));
+        let letter = if path == PATH { "j" } else { "r" };
+        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.{letter}\""));
     }
     let entry = fixture.get(&format!("{PATH}?format=entry")).await;
     assert_eq!(entry.status, StatusCode::OK);
