@@ -101,8 +101,9 @@ fn told(operation: Option<OperationStatus>) -> Result<Response, Problem> {
 }
 
 async fn read(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Rebuild, Problem> {
-    let bytes = json_body::read(headers, body, BODY_BYTES_MAX, state.body_time_max()).await?;
-    let object = json_body::is_object(&bytes).then(|| serde_json::from_slice(&bytes).ok()).flatten();
+    let body = state.bodies().read(headers, body, BODY_BYTES_MAX).await?;
+    let object =
+        json_body::is_object(&body.bytes).then(|| serde_json::from_slice(&body.bytes).ok()).flatten();
     object.ok_or_else(|| {
         Problem::new(Code::BAD_BODY, "the body must be `{}`, or name partitions like `{\"partitions\":[3]}`")
     })

@@ -12,7 +12,6 @@ use super::code::Code;
 use super::consistency::Demand;
 use super::entry_document::{self, Form, Origin, push_string};
 use super::header_text::HeaderText;
-use super::json_body;
 use super::many::{self, push_moment};
 use super::ndjson::{self, Cut, Lined, Lines};
 use super::openapi::{lists, parameters, problems};
@@ -89,8 +88,8 @@ async fn read_all(
 
 async fn read(state: &AppState, view: &View, request: Request) -> Result<Batch, Problem> {
     let (head, body) = request.into_parts();
-    let bytes = json_body::read(&head.headers, body, BODY_BYTES_MAX, state.body_time_max()).await?;
-    Batch::parse(view.config(), &bytes)
+    let body = state.bodies().read(&head.headers, body, BODY_BYTES_MAX).await?;
+    Batch::parse(view.config(), &body.bytes)
 }
 
 fn document(

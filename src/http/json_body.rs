@@ -6,50 +6,106 @@ use axum::body::Body;
 use futures_util::StreamExt as _;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::code::Code;
 use super::problem::Problem;
 
-/// Reads the body of a request, which must come within `time_max` and hold an object of at most `bytes_max` bytes.
-///
-/// # Errors
-/// `unsupported-media-type`, `content-too-large`, and `bad-body` for what is not there to its end; none of them for
-/// what is no JSON.
-pub(super) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    bytes_max: usize,
+/// What the bodies of all requests may take in memory while they are read.
+const ROOM_BYTES: usize = 64 * 1024 * 1024;
+
+/// Reads the bodies of requests.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    /// A permit per byte.
+    room: Semaphore,
     time_max: Duration,
-) -> Result<Vec<u8>, Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, "send the body as `application/json`"));
-    }
-    let late = |_| {
-        let seconds = time_max.as_secs_f64();
-        Problem::new(Code::BAD_BODY, format!("the body did not come to its end within {seconds} seconds"))
-    };
-    timeout(time_max, whole(body, bytes_max)).await.map_err(late)?
 }
 
-async fn whole(body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {
-    let mut pieces = body.into_data_stream();
-    let mut whole = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        // What the error says is for those who look after the service, and it is the client that made it.
-        let piece = piece.map_err(|_| Problem::new(Code::BAD_BODY, "the body is broken or cut off"))?;
-        if piece.len() > bytes_max - whole.len() {
-            let detail = format!("the body has more than {bytes_max} bytes");
-            return Err(Problem::new(Code::CONTENT_TOO_LARGE, detail));
-        }
-        whole.extend_from_slice(&piece);
+/// A body that was read; its room is given back with it.
+#[derive(Debug)]
+pub(super) struct Whole<'b> {
+    pub(super) bytes: Vec<u8>,
+    room: SemaphorePermit<'b>,
+}
+
+impl Bodies {
+    /// Reads bodies that must come within `time_max` each.
+    pub(super) fn new(time_max: Duration) -> Self {
+        Self { room: Semaphore::new(ROOM_BYTES), time_max }
     }
-    Ok(whole)
+
+    /// Reads the body of a request, which must hold an object of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// `unsupported-media-type`, `content-too-large`, `overloaded`, and `bad-body` for what is not there to its end;
+    /// none of them for what is no JSON.
+    pub(super) async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        bytes_max: usize,
+    ) -> Result<Whole<'_>, Problem> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, "send the body as `application/json`"));
+        }
+        let late = |_| {
+            let seconds = self.time_max.as_secs_f64();
+            Problem::new(Code::BAD_BODY, format!("the body did not come to its end within {seconds} seconds"))
+        };
+        timeout(self.time_max, self.whole(body, bytes_max)).await.map_err(late)?
+    }
+
+    async fn whole(&self, body: Body, bytes_max: usize) -> Result<Whole<'_>, Problem> {
+        let mut pieces = body.into_data_stream();
+        let mut whole = Whole { bytes: Vec::new(), room: self.take(0)? };
+        while let Some(piece) = pieces.next().await {
+            // What the error says is for those who look after the service, and it is the client that made it.
+            let piece = piece.map_err(|_| Problem::new(Code::BAD_BODY, "the body is broken or cut off"))?;
+            if piece.len() > bytes_max - whole.bytes.len() {
+                let detail = format!("the body has more than {bytes_max} bytes");
+                return Err(Problem::new(Code::CONTENT_TOO_LARGE, detail));
+            }
+            // Taken as the bytes come: a client that only announces many holds nothing back from others.
+            whole.room.merge(self.take(piece.len())?);
+            whole.bytes.extend_from_slice(&piece);
+        }
+        Ok(whole)
+    }
+
+    fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
+        let room = u32::try_from(bytes).ok().and_then(|bytes| self.room.try_acquire_many(bytes).ok());
+        room.ok_or_else(|| Problem::new(Code::OVERLOADED, "as many bodies are read as there is room for"))
+    }
 }
 
 /// Returns whether the bytes begin as an object does: serde would take a list for the members in their order.
 pub(super) fn is_object(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"{")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_that_find_no_room_are_refused_until_others_have_given_theirs_back() {
+        let bodies = Bodies { room: Semaphore::new(10), time_max: Duration::from_secs(60) };
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let read = async || bodies.read(&headers, Body::from(r#"{"a":1}"#), 100).await;
+        let first = read().await.unwrap();
+        assert_eq!(first.bytes, br#"{"a":1}"#);
+        assert_eq!(read().await.unwrap_err().code(), Code::OVERLOADED);
+        drop(first);
+        assert_eq!(
+            bodies.read(&headers, Body::from("{}"), 1).await.unwrap_err().code(),
+            Code::CONTENT_TOO_LARGE
+        );
+        assert!(read().await.is_ok(), "nobody keeps room who is refused");
+    }
 }

@@ -13,6 +13,7 @@ use super::ask;
 use super::code::Code;
 use super::consistency::PREFER;
 use super::exposition;
+use super::json_body::Bodies;
 use super::metrics::HttpMetrics;
 use super::patience::Waiting;
 use super::pool::Pools;
@@ -37,6 +38,7 @@ struct Shared {
     waiting: Waiting,
     scan: ScanConfig,
     pools: Pools,
+    bodies: Bodies,
     watchers: Watchers,
     metrics: HttpMetrics,
     registry: Registry,
@@ -71,11 +73,22 @@ impl AppState {
         let registry = exposition::registry(&views, resources, &metrics);
         let HttpConfig { request_timeout, ref scan, .. } = *config;
         let (pools, scan) = (Pools::new(scan), scan.clone());
+        // Less than the request, so that a client that sends it slowly is told so.
+        let bodies = Bodies::new(BODY_TIME_MAX.min(request_timeout / 2));
         let waiting = Waiting::new(config, metrics.waiting(), Arc::clone(&health));
         let watchers = Watchers::new(&config.watch, metrics.watches());
-        let shared =
-            Shared { views, health, request_timeout, waiting, scan, pools, watchers, metrics, registry };
-        Self(Arc::new(shared))
+        Self(Arc::new(Shared {
+            views,
+            health,
+            request_timeout,
+            waiting,
+            scan,
+            pools,
+            bodies,
+            watchers,
+            metrics,
+            registry,
+        }))
     }
 
     /// Returns the gauge of open connections of a listener.
@@ -113,10 +126,8 @@ impl AppState {
         self.0.request_timeout + wait
     }
 
-    /// Returns how long the body of a request may take to come: less than the request, so that a client that sends it
-    /// slowly is told so.
-    pub(super) fn body_time_max(&self) -> Duration {
-        BODY_TIME_MAX.min(self.0.request_timeout / 2)
+    pub(super) fn bodies(&self) -> &Bodies {
+        &self.0.bodies
     }
 
     pub(super) fn waiting(&self) -> &Waiting {
