@@ -118,16 +118,6 @@ impl Demand {
     }
 }
 
-/// Refuses what a path cannot heed: it must not look as if it were.
-pub(super) fn refuse(headers: &HeaderMap) -> Result<(), Problem> {
-    match [READ_AFTER, READ_CONSISTENCY].iter().find(|name| headers.contains_key(*name)) {
-        None => Ok(()),
-        Some(name) => {
-            Err(Problem::new(Code::BAD_PARAMETER, format!("this path does not take the header `{name}`")))
-        }
-    }
-}
-
 fn read_after(headers: &HeaderMap, query: &Query<'_>) -> Result<Option<Token>, Problem> {
     let refuse = |detail: &'static str| Problem::new(Code::BAD_POSITION, detail);
     let mut lines = headers.get_all(READ_AFTER).iter();

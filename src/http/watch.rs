@@ -6,6 +6,8 @@ mod event_id;
 mod stream;
 mod watchers;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -19,10 +21,13 @@ use self::event::Writer;
 use self::stream::Stream;
 use super::about::{self, VIEW_STATUS};
 use super::code::Code;
+use super::many;
 use super::openapi::{answers, parameters, problems};
+use super::patience::Patience;
 use super::problem::Problem;
 use super::state::AppState;
 use crate::progress::Reason;
+use crate::store::SlotTable;
 use crate::view::View;
 use crate::view::feed::{Before, Feed, Gone};
 
@@ -46,7 +51,8 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
         parameters::Initial,
         parameters::WatchFormat,
         parameters::LastEventId,
-        parameters::WatchFrom
+        parameters::WatchFrom,
+        parameters::ConsistencyOfLists
     ),
     responses(answers::Events, problems::OfWatches)
 )]
@@ -56,25 +62,41 @@ pub(super) async fn watch(State(state): State<AppState>, request: Request) -> Re
     if state.health().is_stopping() {
         return Err(Problem::new(Code::SHUTTING_DOWN, "the service stops; watch another instance"));
     }
-    if !view.was_whole() {
-        return Err(about::restoring(view));
-    }
+    let mut patience = state.waiting().grant(ask.demand.wait());
+    let body = begin(&state, view, ask, &mut patience).await;
+    patience.tell(body.map(|body| answer(view, body)))
+}
+
+async fn begin(
+    state: &AppState,
+    view: &Arc<View>,
+    ask: Ask,
+    patience: &mut Patience<'_>,
+) -> Result<Body, Problem> {
+    let begin = async |table: Option<Arc<SlotTable>>| {
+        if !view.was_whole() {
+            return Err(about::restoring(view));
+        }
+        let feed =
+            Feed::new(view, ask.wanted.clone(), &before(view, &ask.from)).map_err(|Gone| gone(view))?;
+        // Order matters: what a feed that began in that table goes over to, it tells.
+        Ok(table.is_none_or(|table| Arc::ptr_eq(&table, &view.store().table())).then_some(feed))
+    };
+    let feed = many::meeting(&ask.demand, view, patience, begin).await?;
     let watcher = state.watchers().admit(view)?;
-    let feed = Feed::new(view, ask.wanted, &before(view, ask.from)).map_err(|Gone| gone(view))?;
     let writer = Writer::new(view, ask.form, ask.encoding);
-    let body = Stream::new(&state, feed, writer, watcher).into_body();
-    Ok(answer(view, body))
+    Ok(Stream::new(state, feed, writer, watcher).into_body())
 }
 
 /// Returns what the client knows, as far as it is of this topic.
-fn before(view: &View, from: From) -> Before {
+fn before(view: &View, from: &From) -> Before {
     match from {
         From::Start => Before::Nothing,
         From::Nowhere => Before::Lost(Reason::Gap),
-        From::Known(_, tag) if tag.is_some() && tag != event_id::tag(view) => {
+        From::Known(_, tag) if tag.is_some() && *tag != event_id::tag(view) => {
             Before::Lost(Reason::TopicRecreated)
         }
-        From::Known(known, _) => Before::Known(known),
+        From::Known(known, _) => Before::Known(known.clone()),
     }
 }
 

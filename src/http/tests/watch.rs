@@ -1,7 +1,9 @@
 //! Watches through the router.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -11,6 +13,7 @@ use tower::ServiceExt as _;
 
 use super::fixture::{Fixture, TAG};
 use crate::config::sections::{KeyFormat, ValueFormat, WatchConfig};
+use crate::position::Position;
 use crate::topic_id::TopicId;
 
 const PATH: &str = "/v1/views/users/watch";
@@ -33,11 +36,15 @@ struct Event {
 
 impl Watch {
     async fn open(fixture: &Fixture, query: &str, headers: &[(&str, &str)]) -> Self {
+        Self::of(&fixture.data(), query, headers).await
+    }
+
+    async fn of(router: &Router, query: &str, headers: &[(&str, &str)]) -> Self {
         let mut request = Request::builder().uri(format!("{PATH}{query}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = fixture.data().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         Self { status: parts.status, headers: parts.headers, body, text: String::new() }
     }
@@ -261,6 +268,35 @@ async fn what_is_wrong_is_told_before_a_watch_begins() {
     assert_eq!((head.status, head.header("content-type")), (StatusCode::OK, "text/event-stream"));
     let restoring = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
     assert_eq!(restoring.get(PATH).await.problem(), "view-restoring");
+}
+
+#[tokio::test]
+async fn a_watch_begins_once_what_it_asks_for_is_applied_and_goes_on_without() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"1"));
+    fixture.progress.want(0).set_log(Position::ZERO, Position::new(50));
+    for (headers, code) in [
+        ([("read-after", "0:1"), ("prefer", "wait=0")], "position-not-reached"),
+        ([("read-after", "x"), ("prefer", "wait=9")], "bad-position"),
+    ] {
+        assert_eq!(fixture.send(Method::GET, PATH, &headers).await.problem(), code);
+    }
+    let router = fixture.data();
+    let mut opening = pin!(Watch::of(&router, "?read_after=0:1", &[("prefer", "wait=20")]));
+    assert!(opening.as_mut().now_or_never().is_none(), "it is waited for");
+    fixture.put(b"u2", Some(b"2"));
+    let mut watch = opening.await;
+    assert_eq!(
+        (watch.status, &watch.headers["preference-applied"]),
+        (StatusCode::OK, &"wait=20".parse().unwrap())
+    );
+    let id = watch.synced().await;
+    // The same URL again, as a client that comes back by itself asks for it.
+    let foreign = format!("?read_after=0:1;t={TAG}");
+    fixture.rebuild(TopicId::new([9; 16]), &[(b"u1", b"3")]);
+    let mut again = Watch::open(&fixture, &foreign, &[("last-event-id", &id)]).await;
+    assert_eq!(again.next().await.unwrap().data["reason"], "topic-recreated");
+    assert_eq!(Watch::open(&fixture, &foreign, &[]).await.status, StatusCode::GATEWAY_TIMEOUT);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, Uri};
 use super::event_id;
 use crate::config::sections::{ValueFormat, ViewConfig};
 use crate::http::code::Code;
-use crate::http::consistency;
+use crate::http::consistency::Demand;
 use crate::http::entry_document::{Form, Origin};
 use crate::http::key::KeyEncoding;
 use crate::http::percent;
@@ -17,7 +17,8 @@ use crate::store::KeyRange;
 use crate::topic_id::TopicTag;
 use crate::view::feed::Wanted;
 
-const PARAMETERS: &[&str] = &["key", "prefix", "enc", "initial", "format", "from"];
+const PARAMETERS: &[&str] =
+    &["key", "prefix", "enc", "initial", "format", "from", "read_after", "max_staleness"];
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What a watch asks for.
@@ -28,6 +29,8 @@ pub(super) struct Ask {
     /// How keys are written, in the query as in the events.
     pub(super) encoding: KeyEncoding,
     pub(super) from: From,
+    /// What is asked of the state it begins with.
+    pub(super) demand: Demand,
 }
 
 /// Where a client was cut off.
@@ -44,7 +47,6 @@ pub(super) enum From {
 impl Ask {
     pub(super) fn read(config: &ViewConfig, uri: &Uri, headers: &HeaderMap) -> Result<Self, Problem> {
         let query = Query::parse(uri.query(), PARAMETERS)?;
-        consistency::refuse(headers)?;
         let encoding = query.word("enc", &KeyEncoding::NAMES, KeyEncoding::named)?;
         let encoding = encoding.unwrap_or_else(|| KeyEncoding::of(config.key));
         let snapshots = query.word("initial", &["snapshot", "none"], |word| match word {
@@ -53,7 +55,11 @@ impl Ask {
             _ => None,
         })?;
         let wanted = Wanted { keys: keys(&query, encoding)?, snapshots: snapshots.unwrap_or(true) };
-        Ok(Self { wanted, form: form(&query, config)?, encoding, from: from(&query, headers)? })
+        let (from, demand) = (from(&query, headers)?, Demand::read(headers, &query)?);
+        // Who comes back by itself, to the same URL, was told a state that met the demand.
+        let is_met = headers.contains_key(LAST_EVENT_ID) && matches!(from, From::Known(..));
+        let demand = if is_met { Demand::default() } else { demand };
+        Ok(Self { wanted, form: form(&query, config)?, encoding, from, demand })
     }
 }
 
