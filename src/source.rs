@@ -55,33 +55,15 @@ pub enum Failure {
     Other(String),
 }
 
-/// The source is of no use any more.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Fatal(pub String);
-
-/// An ordered stream of records per assigned partition.
+/// An ordered stream of records per assigned partition. Whatever goes wrong is told as [`Event::Failed`].
 pub trait Source: Send {
     /// Starts to read `partition`; a partition that is being read starts over there.
-    ///
-    /// # Errors
-    /// [`Fatal`] when the source is of no use any more.
-    fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal>;
+    fn assign(&mut self, partition: Partition, start: Start);
 
     /// Stops to read `partition`: no event of it is delivered any more.
-    ///
-    /// # Errors
-    /// [`Fatal`] when the source is of no use any more.
-    fn unassign(&mut self, partition: Partition) -> Result<(), Fatal>;
+    fn unassign(&mut self, partition: Partition);
 
     /// Hands what has arrived to `sink`, waiting at most `wait` for the first event; at most a few hundred
     /// events a call, so that the caller can look around. After a break the rest is kept for the next call.
-    ///
-    /// # Errors
-    /// [`Fatal`] when the source is of no use any more.
-    fn poll(
-        &mut self,
-        wait: Duration,
-        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Fatal>;
+    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>);
 }

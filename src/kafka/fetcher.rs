@@ -14,7 +14,7 @@ use super::{client, ffi};
 use crate::config::sections::KafkaConfig;
 use crate::position::{Offset, Partition, Position};
 use crate::record::Record;
-use crate::source::{Event, Failure, Fatal, Start};
+use crate::source::{Event, Failure, Start};
 use crate::topic_id::TopicId;
 
 /// A client that is not used for another incarnation: it would go on at old offsets and wait for old epochs.
@@ -76,10 +76,10 @@ impl Fetcher {
         self.assigned.contains_key(&partition)
     }
 
-    /// Goes on with a client in its initial state, where this one left off.
-    pub(super) fn go_on_from(&mut self, mut stuck: Self) -> Result<(), Fatal> {
-        stuck.held.clear();
-        stuck.assigned.iter().try_for_each(|(partition, start)| self.assign(*partition, *start))
+    /// Goes on with this client, in its initial state, where another one left off.
+    pub(super) fn going_on_from(mut self, stuck: &Self) -> Result<Self, Error> {
+        stuck.assigned.iter().try_for_each(|(partition, start)| self.assign(*partition, *start))?;
+        Ok(self)
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -90,22 +90,22 @@ impl Fetcher {
         self.assigned.into_keys()
     }
 
-    pub(super) fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal> {
+    pub(super) fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Error> {
         self.unassign(partition)?;
         let (offset, epoch) = match start.epoch {
             // Between the two lie no records; read again, they show whether that is still so.
             Some((epoch, after)) => (after, Some(epoch)),
             None => (start.position, None),
         };
-        self.client.assign(&self.topic, partition, offset.get(), epoch).map_err(Fatal)?;
+        self.client.assign(&self.topic, partition, offset.get(), epoch).map_err(Error::Other)?;
         self.assigned.insert(partition, start);
         Ok(())
     }
 
-    pub(super) fn unassign(&mut self, partition: Partition) -> Result<(), Fatal> {
+    pub(super) fn unassign(&mut self, partition: Partition) -> Result<(), Error> {
         if self.assigned.remove(&partition).is_some() {
             self.held.retain(|message| message.partition() != partition);
-            self.client.unassign(&self.topic, partition).map_err(Fatal)?;
+            self.client.unassign(&self.topic, partition).map_err(Error::Other)?;
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Fetcher {
         &mut self,
         wait: Duration,
         sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<Standing, Fatal> {
+    ) -> Result<Standing, Error> {
         if self.held.is_empty() {
             self.client.take(wait, &mut self.held);
         }
@@ -138,10 +138,10 @@ impl Fetcher {
         &mut self,
         message: &ffi::Message,
         sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, Fatal> {
+    ) -> Result<ControlFlow<()>, Error> {
         let error = message.error();
         if error == Some(Code::Fatal) {
-            return Err(Fatal(message.reason()));
+            return Err(Error::Other(message.reason()));
         }
         let partition = message.partition();
         let start = self.assigned.get_mut(&partition).filter(|_| message.has_partition());

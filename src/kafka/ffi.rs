@@ -64,10 +64,11 @@ impl Client {
     /// # Errors
     /// The reason librdkafka gives, which names the property.
     pub(super) fn new<'p>(
-        properties: impl IntoIterator<Item = (&'p str, &'p str)>,
+        properties: impl Iterator<Item = (&'p str, &'p str)> + Clone,
         report: Box<dyn Report>,
         stop: CancellationToken,
     ) -> Result<Self, String> {
+        Conf::try_out(properties.clone())?;
         let report = Arc::new(Reporter { report, metadata: Mutex::default() });
         let conf = Conf::new(properties)?;
         let opaque = Arc::as_ptr(&report).cast_mut().cast();
@@ -83,11 +84,10 @@ impl Client {
             );
             sys::rd_kafka_conf_set_log_cb(conf.0.as_ptr(), Some(on_log));
             sys::rd_kafka_conf_set_error_cb(conf.0.as_ptr(), Some(on_error));
-            let mut reason = [0; REASON_BYTES];
-            let kind = sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
-            let rk = sys::rd_kafka_new(kind, conf.0.as_ptr(), reason.as_mut_ptr(), reason.len());
-            let rk = NonNull::new(rk).ok_or_else(|| text(reason.as_ptr()))?;
+            let rk = conf.make();
+            // The handle's now; or lost, because parts of it are freed already, see `try_out`.
             std::mem::forget(conf);
+            let rk = rk?;
             sys::rd_kafka_poll_set_consumer(rk.as_ptr());
             let queue = sys::rd_kafka_queue_get_consumer(rk.as_ptr());
             let queue = NonNull::new(queue).ok_or("the client has no consumer queue")?;
@@ -149,6 +149,34 @@ impl Conf {
             }
         }
         Ok(conf)
+    }
+
+    /// Makes a handle without brokers and drops it.
+    ///
+    /// When no handle can be made, for want of a file or a thread, librdkafka frees the interceptors of the
+    /// configuration and would free them again with it. So that has to be known before there are any.
+    fn try_out<'p>(properties: impl Iterator<Item = (&'p str, &'p str)>) -> Result<(), String> {
+        let conf = Self::new(properties.filter(|(name, _)| *name != "bootstrap.servers"))?;
+        // SAFETY: the configuration is valid; on success the handle owns it, and is used for the last time.
+        unsafe {
+            sys::rd_kafka_conf_set_log_cb(conf.0.as_ptr(), None);
+            let rk = conf.make()?;
+            std::mem::forget(conf);
+            sys::rd_kafka_destroy_flags(rk.as_ptr(), sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// On success the handle owns the configuration.
+    unsafe fn make(&self) -> Result<NonNull<sys::rd_kafka_t>, String> {
+        let mut reason = [0; REASON_BYTES];
+        let kind = sys::rd_kafka_type_t::RD_KAFKA_CONSUMER;
+        // SAFETY: the configuration is valid; librdkafka ends the reason with a zero.
+        unsafe {
+            let rk = sys::rd_kafka_new(kind, self.0.as_ptr(), reason.as_mut_ptr(), reason.len());
+            NonNull::new(rk).ok_or_else(|| text(reason.as_ptr()))
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn properties(config: &KafkaConfig, role: &str) -> Properties {
     all
 }
 
-pub(super) fn borrowed(properties: &Properties) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn borrowed(properties: &Properties) -> impl Iterator<Item = (&str, &str)> + Clone {
     properties.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 

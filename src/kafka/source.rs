@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
+use super::error::Error;
 use super::fetcher::{Fetcher, Standing};
 use crate::config::sections::KafkaConfig;
 use crate::position::Partition;
-use crate::source::{Event, Failure, Fatal, Source, Start};
+use crate::source::{Event, Failure, Source, Start};
+use crate::topic_id::TopicId;
 
 /// How long a client is kept that fetches nothing: a hand-over takes a partition away and gives it back.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -43,45 +45,66 @@ impl KafkaSource {
         }
     }
 
+    fn client(&self, topic_id: TopicId) -> Result<Fetcher, Error> {
+        Fetcher::new(&self.config, &self.topic, &self.role, topic_id, &self.cluster)
+    }
+
+    fn try_assign(&mut self, partition: Partition, start: Start) -> Result<(), Error> {
+        // Whoever assigns what is assigned has waited in vain.
+        if self.fetcher.as_ref().is_some_and(|fetcher| fetcher.has(partition)) {
+            self.replace("nothing arrives");
+        }
+        let fetcher = match self.fetcher.take() {
+            Some(fetcher) => fetcher,
+            None => self.client(start.topic_id)?,
+        };
+        self.fetcher.insert(fetcher).assign(partition, start)
+    }
+
+    /// A client that lost all its brokers at once never connects again. Another one goes on where it was.
+    fn replace(&mut self, reason: &str) {
+        let Some(stuck) = self.fetcher.take() else { return };
+        tracing::warn!(topic = self.topic, reason, "a client that delivers nothing is replaced");
+        let made = self.client(stuck.topic_id());
+        match made.and_then(|fetcher| fetcher.going_on_from(&stuck)) {
+            Ok(fetcher) => self.fetcher = Some(fetcher),
+            Err(error) => self.fail(stuck, &Failure::Other(error.to_string())),
+        }
+    }
+
     fn give_up(&mut self, failure: &Failure) {
-        let partitions = self.fetcher.take().into_iter().flat_map(Fetcher::into_assigned);
-        self.failed.extend(partitions.map(|partition| (partition, failure.clone())));
+        if let Some(fetcher) = self.fetcher.take() {
+            self.fail(fetcher, failure);
+        }
+    }
+
+    fn fail(&mut self, fetcher: Fetcher, failure: &Failure) {
+        self.failed.extend(fetcher.into_assigned().map(|partition| (partition, failure.clone())));
     }
 }
 
 impl Source for KafkaSource {
-    fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal> {
+    fn assign(&mut self, partition: Partition, start: Start) {
         if self.fetcher.as_ref().is_some_and(|fetcher| fetcher.topic_id() != start.topic_id) {
             self.give_up(&Failure::Gone);
         }
-        self.failed.retain(|(failed, _)| *failed != partition);
-        let stuck = self.fetcher.take_if(|fetcher| fetcher.has(partition));
-        let fetcher = match &mut self.fetcher {
-            Some(fetcher) => fetcher,
-            None => {
-                let made = Fetcher::new(&self.config, &self.topic, &self.role, start.topic_id, &self.cluster);
-                self.fetcher.insert(made.map_err(|error| Fatal(error.to_string()))?)
-            }
-        };
-        // Whoever assigns what is assigned has waited in vain. A client that lost all its brokers at once never
-        // connects again, so it takes another one.
-        if let Some(stuck) = stuck {
-            tracing::warn!(topic = self.topic, partition, "a client that delivers nothing is replaced");
-            fetcher.go_on_from(stuck)?;
+        let failure = self.try_assign(partition, start).err().map(|error| Failure::Other(error.to_string()));
+        if let Some(failure) = &failure {
+            self.give_up(failure);
         }
-        fetcher.assign(partition, start)
-    }
-
-    fn unassign(&mut self, partition: Partition) -> Result<(), Fatal> {
         self.failed.retain(|(failed, _)| *failed != partition);
-        self.fetcher.as_mut().map_or(Ok(()), |fetcher| fetcher.unassign(partition))
+        self.failed.extend(failure.map(|failure| (partition, failure)));
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Fatal> {
+    fn unassign(&mut self, partition: Partition) {
+        self.failed.retain(|(failed, _)| *failed != partition);
+        let left = self.fetcher.as_mut().map_or(Ok(()), |fetcher| fetcher.unassign(partition));
+        if let Err(error) = left {
+            self.give_up(&Failure::Other(error.to_string()));
+        }
+    }
+
+    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) {
         for (partition, failure) in std::mem::take(&mut self.failed) {
             let _ = sink(Event::Failed { partition, failure });
         }
@@ -92,13 +115,63 @@ impl Source for KafkaSource {
         }
         let Some(fetcher) = &mut self.fetcher else {
             std::thread::sleep(wait);
-            return Ok(());
+            return;
         };
-        match fetcher.poll(wait, sink)? {
-            Standing::Same | Standing::Open => {}
-            Standing::Gone => self.give_up(&Failure::Gone),
-            Standing::Unauthorized(reason) => self.give_up(&Failure::Unauthorized(reason)),
+        match fetcher.poll(wait, sink) {
+            Ok(Standing::Same | Standing::Open) => {}
+            Ok(Standing::Gone) => self.give_up(&Failure::Gone),
+            Ok(Standing::Unauthorized(reason)) => self.give_up(&Failure::Unauthorized(reason)),
+            Err(error) => self.give_up(&Failure::Other(error.to_string())),
         }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::position::Position;
+
+    #[test]
+    fn a_client_that_cannot_be_made_fails_the_partition_until_it_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let certificates = directory.path().join("certificates");
+        fs::create_dir(&certificates).unwrap();
+        let flags = [("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "t")];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = crate::config::load(&[], std::iter::empty(), &flags);
+        let mut config = config.map_err(|problems| problems.to_string()).unwrap().into_config().kafka;
+        let secured = [
+            ("security.protocol", "ssl".to_owned()),
+            ("ssl.ca.location", certificates.display().to_string()),
+        ];
+        config.properties.extend(secured.map(|(name, value)| (name.to_owned(), value)));
+        let cluster = Arc::new(Cluster::new(&config, "test", CancellationToken::new()).unwrap());
+        let mut source = KafkaSource::new(&config, "t", "test", &cluster);
+        let start = Start { topic_id: TopicId::new([1; 16]), position: Position::ZERO, epoch: None };
+        let failures = |source: &mut KafkaSource| {
+            let mut failures = Vec::new();
+            source.poll(Duration::ZERO, &mut |event| {
+                let Event::Failed { partition, failure: Failure::Other(reason) } = event else {
+                    panic!("{event:?}")
+                };
+                failures.push((partition, reason));
+                ControlFlow::Continue(())
+            });
+            failures
+        };
+
+        fs::remove_dir(&certificates).unwrap();
+        source.assign(7, start);
+        let failed = failures(&mut source);
+        assert!(matches!(&failed[..], [(7, reason)] if reason.contains("ssl.ca.location")), "{failed:?}");
+        assert_eq!(failures(&mut source), [], "said once");
+        fs::create_dir(&certificates).unwrap();
+        source.assign(7, start);
+        assert_eq!(failures(&mut source), []);
+        assert!(source.fetcher.is_some_and(|fetcher| fetcher.has(7)));
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::position::{Offset, Partition, Position};
 use crate::record::{Record, Timestamp, TimestampKind};
-use crate::source::{Event, Failure, Fatal, Source, Start};
+use crate::source::{Event, Failure, Source, Start};
 use crate::time::Millis;
 
 /// An odd factor that takes neighbours to opposite ends of the numbers.
@@ -94,22 +94,16 @@ impl ScriptedTopic {
 }
 
 impl Source for ScriptedSource {
-    fn assign(&mut self, partition: Partition, start: Start) -> Result<(), Fatal> {
+    fn assign(&mut self, partition: Partition, start: Start) {
         self.positions.insert(partition, start.position.get());
         self.ended.remove(&partition);
-        Ok(())
     }
 
-    fn unassign(&mut self, partition: Partition) -> Result<(), Fatal> {
+    fn unassign(&mut self, partition: Partition) {
         self.positions.remove(&partition);
-        Ok(())
     }
 
-    fn poll(
-        &mut self,
-        wait: Duration,
-        sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Fatal> {
+    fn poll(&mut self, wait: Duration, sink: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) {
         let topic = Arc::clone(&self.topic.0);
         let (state, appended) = &*topic;
         let mut state = state.lock();
@@ -126,7 +120,6 @@ impl Source for ScriptedSource {
                 break;
             }
         }
-        Ok(())
     }
 }
 
