@@ -13,6 +13,9 @@ mod space;
 mod steering;
 mod warnings;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -229,15 +232,14 @@ impl Coordinator {
     /// Looks at what the readers report and at the positions, for a moment; false when a reader is gone.
     fn glance(&mut self) -> anyhow::Result<bool> {
         match self.ports.live.failures.recv_timeout(GLANCE) {
-            Ok((partition, failure)) => self.rest(Role::Live, partition, failure),
+            Ok(failed) => self.rest(Role::Live, failed),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(false),
         }
-        while let Ok((partition, failure)) = self.ports.live.failures.try_recv() {
-            self.rest(Role::Live, partition, failure);
-        }
-        while let Ok((partition, failure)) = self.ports.builder.failures.try_recv() {
-            self.rest(Role::Builder, partition, failure);
+        for role in [Role::Live, Role::Builder] {
+            while let Ok(failed) = self.port(role).failures.try_recv() {
+                self.rest(role, failed);
+            }
         }
         self.compare_positions();
         self.finish_builds()?;

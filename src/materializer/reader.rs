@@ -37,7 +37,13 @@ pub(super) enum Command {
 }
 
 /// A partition the source gave up.
-pub(super) type PartitionFailure = (Partition, Failure);
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PartitionFailure {
+    pub(super) partition: Partition,
+    /// Slot it was read into.
+    pub(super) slot: SlotNumber,
+    pub(super) failure: Failure,
+}
 
 /// The reader's ends of its channels.
 pub(super) struct Ports {
@@ -129,8 +135,8 @@ impl<S: Source> Reader<S> {
                 }
                 Event::Failed { partition, failure } => {
                     // What is read of it from here on would come after a gap.
-                    slots.remove(&partition);
-                    failed.push((partition, failure));
+                    let read = slots.remove(&partition);
+                    failed.extend(read.map(|slot| PartitionFailure { partition, slot, failure }));
                 }
             }
             if is_full(batch, limits) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

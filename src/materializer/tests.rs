@@ -117,7 +117,8 @@ fn a_partition_that_fails_is_reported_and_the_others_go_on() {
     topic.fail(1, Failure::Other("bad checksum".to_owned()));
     let mut pipeline = Pipeline::new(&topic, WIDE);
     pipeline.start();
-    assert_eq!(pipeline.failure(), (1, Failure::Other("bad checksum".to_owned())));
+    let failed = pipeline.failure();
+    assert_eq!((failed.partition, failed.failure), (1, Failure::Other("bad checksum".to_owned())));
     pipeline.wait_until(|positions| positions.first() == Some(&Position::new(1)));
     topic.append(0, row(1, "c", Some("1")));
     pipeline.wait_until(|positions| positions.first() == Some(&Position::new(2)));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Coordinator, HURRY, Reading, Role};
 use crate::entry::SlotNumber;
 use crate::kafka::PartitionLog;
+use crate::materializer::reader::PartitionFailure;
 use crate::position::Partition;
 use crate::progress::TroubleCode;
 use crate::source::Failure;
@@ -19,29 +20,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Coordinator {
     /// A partition the source gave up is never forgotten: it is read again after a rest.
-    pub(super) fn rest(&mut self, role: Role, partition: Partition, failure: Failure) {
-        // It was left meanwhile.
-        if !self.reading(role).contains_key(&partition) {
+    pub(super) fn rest(&mut self, role: Role, failed: PartitionFailure) {
+        let PartitionFailure { partition, slot, failure } = failed;
+        // It was left meanwhile, or is read into another slot by now.
+        if self.reading(role).get(&partition) != Some(&Reading::Into(slot)) {
             return;
         }
         // The next observation sees where the log is and decides.
         self.observe_after = self.observe_after.min(HURRY);
-        let read = self.reading(role).remove(&partition);
+        self.reading(role).remove(&partition);
         let (code, reason) = match failure {
             Failure::Gone => return,
             Failure::Rewritten(reason) => {
-                if let Some(Reading::Into(number)) = read {
-                    self.rewritten.insert(number);
-                }
+                self.rewritten.insert(slot);
                 (TroubleCode::OutOfRange, reason)
             }
             Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
             Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
             Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
         };
-        if let Some(Reading::Into(number)) = read {
-            self.ail(number);
-        }
+        self.ail(slot);
         self.reading(role).insert(partition, Reading::Resting(Instant::now() + REST));
         self.suffer(partition, code, &reason);
     }

@@ -1,0 +1,91 @@
+//! What the coordinator makes of the readers' reports, without a cluster; the test stands in for the other threads.
+
+use crossbeam_channel::unbounded;
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::sections::StoreConfig;
+use crate::materializer::reader::PartitionFailure;
+use crate::resume::BuildReason;
+use crate::source::Failure;
+use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
+use crate::topic_id::TopicId;
+
+struct World {
+    _dir: TempDir,
+    writer: Writer,
+    coordinator: Coordinator,
+    commands: Receiver<Command>,
+}
+
+fn port() -> (ReaderPort, Receiver<Command>) {
+    let (commands, sent) = unbounded();
+    (ReaderPort { commands, failures: unbounded().1, pace: Arc::default() }, sent)
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let resources = Resources::new(&StoreConfig::default(), 1).unwrap();
+        let Opened { store, writer, .. } = Store::open(dir.path(), "topic", &resources, 1).unwrap();
+        let flags = [("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "topic")];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = crate::config::load(&[], std::iter::empty(), &flags);
+        let config = config.map_err(|problems| problems.to_string()).unwrap().into_config();
+        let (name, section) = config.views.iter().next().unwrap();
+        let progress = Arc::default();
+        let view = View::new(name.clone(), section.clone(), store, progress, Duration::from_secs(60));
+        let stop = CancellationToken::new();
+        let cluster = Arc::new(Cluster::new(&config.kafka, "test", stop.clone()).unwrap());
+        let ((live, commands), (builder, _)) = (port(), port());
+        let ports = Ports { live, builder, work: unbounded().0 };
+        let rhythm = Rhythm::new(&config);
+        let coordinator = Coordinator::new(Arc::new(view), cluster, ports, rhythm, stop);
+        Self { _dir: dir, writer, coordinator, commands }
+    }
+
+    /// Has the live reader read the partition into a fresh slot, as after a build that was begun anew.
+    fn read_afresh(&mut self) -> SlotNumber {
+        let plan = BuildPlan {
+            partition: 0,
+            partitions: 1,
+            cluster_id: "cluster".to_owned(),
+            topic_id: TopicId::new([1; 16]),
+            low: Position::ZERO,
+            high: Position::new(9),
+            observed_at: Millis::now(),
+            reason: BuildReason::FirstStart,
+        };
+        let slot = self.writer.start_build(&plan).unwrap();
+        self.coordinator.live.remove(&0);
+        self.coordinator.read(Role::Live, 0, &slot).unwrap();
+        let command = self.commands.try_recv().unwrap();
+        assert!(matches!(command, Command::Follow { slot: number, .. } if number == slot.number()));
+        slot.number()
+    }
+
+    fn fail(&mut self, slot: SlotNumber, failure: Failure) {
+        self.coordinator.rest(Role::Live, PartitionFailure { partition: 0, slot, failure });
+    }
+
+    fn trouble(&self) -> Option<TroubleCode> {
+        self.coordinator.view.progress().want(0).trouble().map(|trouble| trouble.code)
+    }
+}
+
+#[test]
+fn a_failure_that_arrives_late_is_not_charged_to_the_slot_that_is_read_by_then() {
+    let mut world = World::new();
+    let (old, new) = (world.read_afresh(), world.read_afresh());
+    let rewritten = || Failure::Rewritten("cut off".to_owned());
+    world.fail(old, rewritten());
+    assert_eq!(world.coordinator.live[&0], Reading::Into(new));
+    assert_eq!((world.trouble(), world.coordinator.rewritten.is_empty()), (None, true));
+
+    world.fail(new, rewritten());
+    assert!(matches!(world.coordinator.live[&0], Reading::Resting(_)));
+    assert_eq!(world.trouble(), Some(TroubleCode::OutOfRange));
+    assert_eq!(world.coordinator.rewritten, BTreeSet::from([new]));
+    world.fail(new, Failure::Gone);
+    assert!(matches!(world.coordinator.live[&0], Reading::Resting(_)), "a rest is not cut short");
+}
