@@ -3,15 +3,20 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::entries::Form;
 use super::help;
 use super::range_arguments::{ExportArguments, ScanArguments};
 use super::watch::WatchArguments;
 use crate::config::ViewName;
 use crate::demo;
+
+/// Longest wait that can be asked for; the service cuts it to what it grants.
+const WAIT_SECONDS_MAX: u64 = 3600;
 
 /// The current state of your Kafka topics, over HTTP.
 #[derive(Debug, Parser)]
@@ -102,15 +107,18 @@ pub struct GetArguments {
     /// How the key is written; without it the way the view is configured
     #[arg(long, value_enum, value_name = "ENCODING")]
     pub enc: Option<KeyEncoding>,
-    /// Form of the answer: the stored bytes, JSON, or JSON with key, partition, offset, timestamp and headers
+    /// Form of the value: the stored bytes, JSON, or JSON with key, partition, offset, timestamp and headers
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// Prints the entry, with partition, offset, timestamp and headers, instead of the bytes of its value
+    #[arg(short, long, value_enum, value_name = "FORM", conflicts_with = "format")]
+    pub output: Option<Form>,
     /// Answers only once these records are applied: PARTITION:OFFSET as a producer was told, or a View-Position
     #[arg(long, value_name = "POSITION")]
     pub read_after: Option<String>,
     /// Waits that long for --read-after; without it for the key to appear
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
-    pub wait: Option<u32>,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub wait: Option<Duration>,
     /// Prints the status line and the headers that say how fresh the answer is, on standard error
     #[arg(short, long)]
     pub include: bool,
@@ -239,6 +247,13 @@ fn setting(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE, such as http.listen=127.0.0.1:9000".to_owned()),
     }
+}
+
+/// Reads how long a service may wait.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0..=WAIT_SECONDS_MAX).contains(seconds));
+    let wrong = || format!("write whole seconds, {WAIT_SECONDS_MAX} at most");
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
 }
 
 #[cfg(test)]

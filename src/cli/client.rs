@@ -7,7 +7,6 @@ use reqwest::header::HeaderMap;
 use reqwest::{ClientBuilder, RequestBuilder, StatusCode, Url, redirect};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::ctrl_c;
 use tokio::time::timeout;
 
 use super::exit::{Exit, Failure};
@@ -42,16 +41,14 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// How an answer without an end came to one.
-pub(super) enum Ended {
-    /// Ctrl-C was pressed.
-    Interrupted,
-    /// The connection broke, was silent for too long, or the service ended the answer.
-    CutOff,
-    /// There was no connection.
-    Unreachable(Failure),
-    /// The answer was no success, and has an end.
-    Answered(Answer),
+/// What goes with a request for an answer that is handed on as it arrives.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Head<'a> {
+    pub(super) accept: Option<&'static str>,
+    /// The last event that came before.
+    pub(super) last_event_id: Option<&'a str>,
+    /// How long the service may wait before it answers.
+    pub(super) wait: Option<Duration>,
 }
 
 impl Timeouts {
@@ -84,10 +81,11 @@ impl Client {
         self.send(self.http.get(self.url(path)))
     }
 
-    /// Asks for `path` and lets the service wait for the answer; as much comes on top of the usual bound.
-    pub(super) fn get_within(&self, path: &str, wait: Duration) -> Result<Answer, Failure> {
-        let request = self.http.get(self.url(path)).header("prefer", format!("wait={}", wait.as_secs()));
-        self.send(request.timeout(Timeouts::COMMAND.request + wait))
+    /// Asks for `path` and lets the service wait for the answer, if that is asked for; as much comes on top of the
+    /// usual bound.
+    pub(super) fn get_within(&self, path: &str, wait: Option<Duration>) -> Result<Answer, Failure> {
+        let request = waiting(self.http.get(self.url(path)), wait);
+        self.send(request.timeout(Timeouts::COMMAND.request + wait.unwrap_or_default()))
     }
 
     /// Asks for `path` and hands the body on as it arrives. It may take as long as it likes, but not pause for long.
@@ -97,13 +95,19 @@ impl Client {
     pub(super) fn stream(
         &self,
         path: &str,
-        accept: &str,
+        head: Head<'_>,
         mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let silent = || Failure::new(Exit::Temporary, format!("{} does not answer in time", self.base));
-        let request = self.http.get(self.url(path)).header("accept", accept).timeout(ENDLESS);
+        let mut request = waiting(self.http.get(self.url(path)), head.wait).timeout(ENDLESS);
+        for (name, value) in [("accept", head.accept), ("last-event-id", head.last_event_id)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let first = Timeouts::COMMAND.request + head.wait.unwrap_or_default();
         self.runtime.block_on(async {
-            let response = timeout(Timeouts::COMMAND.request, request.send()).await.map_err(|_| silent())?;
+            let response = timeout(first, request.send()).await.map_err(|_| silent())?;
             let mut response = response.map_err(|error| self.unreachable(&error))?;
             if !response.status().is_success() {
                 let (status, headers) = (response.status(), response.headers().clone());
@@ -136,53 +140,6 @@ impl Client {
         self.send(with_token(self.http.post(self.url(path)).json(document), token))
     }
 
-    /// Asks for `path` and hands its body over piece by piece, until it ends or Ctrl-C is pressed; `id` is the last
-    /// event that came before.
-    ///
-    /// # Errors
-    /// Those of `take`.
-    pub(super) fn follow(
-        &self,
-        path: &str,
-        id: Option<&str>,
-        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Ended> {
-        let request = self.http.get(self.url(path)).timeout(ENDLESS);
-        let request = match id {
-            Some(id) => request.header("last-event-id", id),
-            None => request,
-        };
-        let following = async {
-            let Ok(answered) = timeout(Timeouts::COMMAND.request, request.send()).await else {
-                return Ok(Ended::CutOff);
-            };
-            let mut response = match answered {
-                Ok(response) => response,
-                Err(error) => return Ok(Ended::Unreachable(self.unreachable(&error))),
-            };
-            if !response.status().is_success() {
-                let (status, headers) = (response.status(), response.headers().clone());
-                let body = response.bytes().await.unwrap_or_default();
-                return Ok(Ended::Answered(Answer { status, headers, body }));
-            }
-            while let Ok(Ok(Some(piece))) = timeout(SILENCE_MAX, response.chunk()).await {
-                take(&piece)?;
-            }
-            Ok(Ended::CutOff)
-        };
-        self.runtime.block_on(async {
-            tokio::select! {
-                ended = following => ended,
-                _ = ctrl_c() => Ok(Ended::Interrupted),
-            }
-        })
-    }
-
-    /// Waits; returns whether Ctrl-C was pressed meanwhile.
-    pub(super) fn pause(&self, pause: Duration) -> bool {
-        self.runtime.block_on(async { timeout(pause, ctrl_c()).await }).is_ok()
-    }
-
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base.as_str().trim_end_matches('/'))
     }
@@ -207,6 +164,13 @@ impl Client {
             format!("{base} does not speak HTTP as expected: {}", innermost(error))
         };
         Failure::new(Exit::Temporary, text)
+    }
+}
+
+fn waiting(request: RequestBuilder, wait: Option<Duration>) -> RequestBuilder {
+    match wait {
+        Some(wait) => request.header("prefer", format!("wait={}", wait.as_secs())),
+        None => request,
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Exit {
     Usage,
     /// The key has no value.
     NotFound,
+    /// Ctrl-C was pressed before it was done.
+    Interrupted,
     /// Not now: nobody answers, or the view is not ready. Try again later.
     Temporary,
     /// The configuration is wrong.
@@ -44,6 +46,7 @@ impl Exit {
             Self::NotFound => 3,
             Self::Temporary => 75,
             Self::Config => 78,
+            Self::Interrupted => 130,
         }
     }
 

@@ -11,11 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 
 use super::args::Settings;
-use super::client::{Client, Timeouts};
+use super::client::{Client, Head, Timeouts};
+use super::entries::{Form, Printer};
 use super::exit::{Exit, Failure};
 use super::range_arguments::ExportArguments;
 use super::terminal::Terminal;
-use super::{output, target};
+use super::{interrupt, output, target};
 
 /// How often the progress moves: fast enough for the eye.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(150);
@@ -42,7 +43,7 @@ struct Problem {
 
 /// Tells entries from the last line, and counts them.
 struct Lines<W> {
-    out: W,
+    printer: Printer<W>,
     /// The beginning of a line whose end has not arrived.
     rest: Vec<u8>,
     count: u64,
@@ -61,15 +62,22 @@ struct Draft {
 pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> anyhow::Result<Exit> {
     let base = target::data(arguments.target.url.as_deref(), settings)?;
     let client = Client::new(&base, Timeouts::COMMAND)?;
-    let path = arguments.range.path(&arguments.view, &[]);
-    let (terminal, started) = (Terminal::new(), Instant::now());
+    let path = arguments.range.path(&arguments.view, arguments.demand.parameter());
+    let part = arguments.file.as_deref().map(part_of);
+    interrupt::ends_with(Exit::Interrupted, || {
+        // Without a file there is none to remove.
+        let _ = part.map(fs::remove_file);
+        output::note("statusquo: interrupted");
+    })?;
+    let (terminal, started, form) = (Terminal::new(), Instant::now(), arguments.output);
     let bar = progress(&terminal);
-    let exported = match &arguments.output {
+    let head = Head { accept: Some("application/x-ndjson"), wait: arguments.demand.wait, ..Head::default() };
+    let exported = match &arguments.file {
         Some(name) => Draft::create(name).and_then(|mut draft| {
-            let exported = download(&client, &path, &mut draft.file, &bar)?;
+            let exported = download(&client, &path, head, Lines::new(&mut draft.file, form), &bar)?;
             draft.keep().map(|()| exported)
         }),
-        None => download(&client, &path, &mut output::Stdout, &bar),
+        None => download(&client, &path, head, Lines::new(BufWriter::new(output::Stdout), form), &bar),
     };
     bar.finish_and_clear();
     let (count, bytes, last) = exported?;
@@ -83,12 +91,12 @@ pub(super) fn run(arguments: &ExportArguments, settings: &Settings) -> anyhow::R
 fn download(
     client: &Client,
     path: &str,
-    out: &mut impl Write,
+    head: Head<'_>,
+    mut lines: Lines<impl Write>,
     bar: &ProgressBar,
 ) -> anyhow::Result<(u64, u64, Last)> {
-    let mut lines = Lines { out, rest: Vec::new(), count: 0, bytes: 0, last: None };
     let mut shown = Instant::now();
-    let arrived = client.stream(path, "application/x-ndjson", |chunk| {
+    let arrived = client.stream(path, head, |chunk| {
         lines.take(chunk)?;
         if shown.elapsed() >= PROGRESS_INTERVAL {
             shown = Instant::now();
@@ -111,6 +119,13 @@ fn download(
     }
 }
 
+/// Returns where a file is until it is whole.
+fn part_of(name: &Path) -> PathBuf {
+    let mut path = name.as_os_str().to_owned();
+    path.push(".part");
+    path.into()
+}
+
 fn cut_off(count: u64, cause: &str) -> Failure {
     Failure::new(Exit::Temporary, format!("the export was cut off after {count} entries{cause}; try again"))
 }
@@ -125,6 +140,10 @@ fn progress(terminal: &Terminal) -> ProgressBar {
 }
 
 impl<W: Write> Lines<W> {
+    fn new(out: W, form: Form) -> Self {
+        Self { printer: Printer::new(out, form), rest: Vec::new(), count: 0, bytes: 0, last: None }
+    }
+
     fn take(&mut self, chunk: &[u8]) -> anyhow::Result<()> {
         self.bytes += chunk.len() as u64;
         let Some(end) = chunk.iter().rposition(|byte| *byte == b'\n') else {
@@ -134,7 +153,6 @@ impl<W: Write> Lines<W> {
         let (whole, rest) = chunk.split_at(end + 1);
         self.rest.extend_from_slice(whole);
         let whole = std::mem::replace(&mut self.rest, rest.to_vec());
-        let mut entries = whole.len();
         for line in whole.split_inclusive(|byte| *byte == b'\n') {
             anyhow::ensure!(
                 self.last.is_none(),
@@ -142,17 +160,17 @@ impl<W: Write> Lines<W> {
             );
             if line.starts_with(LAST) {
                 self.last = Some(line.to_vec());
-                entries -= line.len();
             } else {
                 self.count += 1;
+                self.printer.push(line)?;
             }
         }
-        self.out.write_all(whole.get(..entries).unwrap_or_default()).map_err(output::unwritable)
+        Ok(())
     }
 
     /// Returns the last line, if it says that everything is there.
     fn end(mut self) -> anyhow::Result<Last> {
-        self.out.flush().map_err(output::unwritable)?;
+        self.printer.flush()?;
         let count = self.count;
         let Some(last) = self.last.filter(|_| self.rest.is_empty()) else {
             return Err(cut_off(count, "").into());
@@ -168,15 +186,14 @@ impl<W: Write> Lines<W> {
             let text = format!("{} entries were sent, {count} arrived", last.count);
             return Err(Failure::new(Exit::Failed, text).into());
         }
+        self.printer.end()?;
         Ok(last)
     }
 }
 
 impl Draft {
     fn create(name: &Path) -> anyhow::Result<Self> {
-        let mut path = name.as_os_str().to_owned();
-        path.push(".part");
-        let path = PathBuf::from(path);
+        let path = part_of(name);
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { file: BufWriter::new(file), path, name: name.to_owned() })
     }
@@ -204,7 +221,7 @@ mod tests {
 
     fn outcome(text: &str, chunk: usize) -> (Vec<u8>, Result<Last, (Exit, String)>) {
         let mut out = Vec::new();
-        let mut lines = Lines { out: &mut out, rest: Vec::new(), count: 0, bytes: 0, last: None };
+        let mut lines = Lines::new(&mut out, Form::Ndjson);
         let taken = text.as_bytes().chunks(chunk).try_for_each(|chunk| lines.take(chunk));
         let ended = taken.and_then(|()| lines.end());
         (out, ended.map_err(|error| (Exit::after(&error), error.to_string())))

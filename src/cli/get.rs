@@ -1,9 +1,8 @@
 //! `statusquo get`.
 
-use std::time::Duration;
-
-use super::args::{GetArguments, Settings};
+use super::args::{Format, GetArguments, Settings};
 use super::client::{Answer, Client, Timeouts};
+use super::entries::{Form, Printer};
 use super::exit::Exit;
 use super::range_arguments::word;
 use super::{key, output, problem, target};
@@ -15,15 +14,20 @@ const TELLING: [&str; 5] = ["record-", "view-", "etag", "content-type", "prefere
 pub(super) fn run(arguments: &GetArguments, settings: &Settings) -> anyhow::Result<Exit> {
     let base = target::data(arguments.target.url.as_deref(), settings)?;
     let (client, path) = (Client::new(&base, Timeouts::COMMAND)?, path(arguments));
-    let answer = match arguments.wait {
-        Some(seconds) => client.get_within(&path, Duration::from_secs(seconds.into())),
-        None => client.get(&path),
-    }?;
+    let answer = client.get_within(&path, arguments.wait)?;
     if arguments.include {
         output::note(&head(&answer));
     }
     let answer = problem::check(answer)?;
-    output::write_value(&answer.body)?;
+    match arguments.output {
+        None => output::write_value(&answer.body)?,
+        Some(Form::Json) => output::write(&[&answer.body, &b"\n"[..]].concat())?,
+        Some(form) => {
+            let mut printer = Printer::new(output::Stdout, form);
+            printer.push(&answer.body)?;
+            printer.end()?;
+        }
+    }
     Ok(Exit::Success)
 }
 
@@ -31,7 +35,8 @@ pub(super) fn run(arguments: &GetArguments, settings: &Settings) -> anyhow::Resu
 fn path(arguments: &GetArguments) -> String {
     let mut path =
         format!("/v1/views/{}/lookup?key={}", arguments.view, key::encode(arguments.key.as_encoded_bytes()));
-    for (name, value) in [("enc", word(arguments.enc)), ("format", word(arguments.format))] {
+    let format = arguments.output.map_or(arguments.format, |_| Some(Format::Entry));
+    for (name, value) in [("enc", word(arguments.enc)), ("format", word(format))] {
         if let Some(value) = value {
             path.push_str(&format!("&{name}={value}"));
         }

@@ -12,7 +12,7 @@ Examples:
   statusquo serve --config statusquo.toml           run the service
   statusquo get users u1                            print a value
   statusquo scan users --prefix u1                  print some entries
-  statusquo export users --output users.ndjson      write all entries as of one moment
+  statusquo export users --file users.ndjson        write all entries as of one moment
   statusquo watch users                             print every change
   statusquo status                                  how far are the views?
   statusquo config check --config statusquo.toml    find every mistake before a roll-out
@@ -26,7 +26,8 @@ Environment variables:
 Exit codes:
   0   done                       3   the key has no value
   1   failed                     75  not now: not ready, or nobody answers; try again later
-  2   wrong command line         78  wrong configuration";
+  2   wrong command line         78  wrong configuration
+                                 130 Ctrl-C, where that leaves something undone";
 
 pub(super) const SERVE: &str = "\
 The smallest configuration file:
@@ -51,12 +52,12 @@ With --bootstrap it creates the compacted topic statusquo-demo-users if there is
 end if it created it. The Kafka in memory keeps the last 5 MiB of a partition.";
 
 pub(super) const GET: &str = "\
-The bytes of the value go to standard output, untouched.
+The bytes of the value go to standard output, untouched. -o prints the entry instead.
 
 Examples:
   statusquo get users u1
   statusquo get users u1 -i                         also says how fresh the answer is
-  statusquo get users u1 --format entry             with partition, offset, timestamp and headers
+  statusquo get users u1 -o json                    with partition, offset, timestamp and headers
   statusquo get users u1 --read-after 3:99200 --wait 10     once the record a producer wrote is applied
   statusquo get users u1 --wait 30                  waits for the key to appear
   statusquo get orders 42 --enc i64                 keys written by Java's LongSerializer
@@ -72,6 +73,7 @@ Examples:
   statusquo watch users
   statusquo watch users --prefix eu/ --initial none     changes of some keys, from now on
   statusquo watch users -o ndjson | jq .data.key        one JSON object per line: event, id, data
+  statusquo watch users --read-after 3:99200 --wait 10  begins once the record a producer wrote is applied
   statusquo watch users --from \"$id\"                  goes on from the id of an earlier event";
 
 pub(super) const SCAN: &str = "\
@@ -81,17 +83,22 @@ Examples:
   statusquo scan users
   statusquo scan users --prefix u1 --order desc --limit 20
   statusquo scan orders --start 1000 --end 2000 --enc i64
-  statusquo scan users --limit 5000 -o ndjson | jq .value.email";
+  statusquo scan users --limit 5000 -o ndjson | jq .value.email
+  statusquo scan users --prefix u1 --read-after 3:99200 --wait 10   once the record a producer wrote is applied
+
+Exit codes: 75 not now (the view restores, the position is not reached, or nobody answers), 1 anything else.";
 
 pub(super) const EXPORT: &str = "\
-A line of JSON per entry: key, value, partition, offset, timestamp, headers. All of them are of one moment, whose
-position is told on standard error. A file appears only when everything has arrived.
+A line of JSON per entry: key, value, partition, offset, timestamp, headers; -o json makes one document of them. All
+of them are of one moment, whose position is told on standard error. A file appears only when everything has arrived.
 
 Examples:
-  statusquo export users --output users.ndjson
+  statusquo export users --file users.ndjson
+  statusquo export users --read-after 3:99200 --wait 10 -o json --file users.json
   statusquo export users --prefix eu- | gzip > eu.ndjson.gz
 
-Exit codes: 75 cut off, or not now (the view restores, too many exports run, nobody answers), 1 anything else.";
+Exit codes: 75 cut off, or not now (the view restores, the position is not reached, too many exports run, nobody
+answers), 130 interrupted by Ctrl-C, 1 anything else.";
 
 pub(super) const STATUS: &str = "\
 Examples:

@@ -2,10 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{KeyEncoding, Target};
+use super::args::{KeyEncoding, Target, seconds};
+use super::entries::Form;
 use super::key;
 use crate::config::ViewName;
 
@@ -20,9 +22,12 @@ pub struct ScanArguments {
     /// Entries at most
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub limit: u32,
+    /// What they have to reflect.
+    #[command(flatten)]
+    pub demand: DemandArguments,
     /// Form of the output
-    #[arg(short, long, value_enum, default_value_t = ScanOutput::Table)]
-    pub output: ScanOutput,
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Form::Table)]
+    pub output: Form,
     /// The service.
     #[command(flatten)]
     pub target: Target,
@@ -36,9 +41,15 @@ pub struct ExportArguments {
     /// Which entries.
     #[command(flatten)]
     pub range: RangeArguments,
+    /// What they have to reflect.
+    #[command(flatten)]
+    pub demand: DemandArguments,
+    /// Form of the output
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Form::Ndjson)]
+    pub output: Form,
     /// Writes to this file, which appears only once everything has arrived; without it to standard output
     #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub file: Option<PathBuf>,
     /// The service.
     #[command(flatten)]
     pub target: Target,
@@ -73,20 +84,31 @@ pub enum Order {
     Desc,
 }
 
-/// Form of what a scan prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ScanOutput {
-    /// For people
-    Table,
-    /// A page as the service says it
-    Json,
-    /// One line of JSON per entry
-    Ndjson,
+/// What an answer about many entries has to reflect.
+#[derive(Debug, Default, Args)]
+pub struct DemandArguments {
+    /// Begins only once these records are applied: PARTITION:OFFSET as a producer was told, or a View-Position
+    #[arg(long, value_name = "POSITION")]
+    pub read_after: Option<String>,
+    /// Waits that long for --read-after
+    #[arg(long, value_name = "SECONDS", requires = "read_after", value_parser = seconds)]
+    pub wait: Option<Duration>,
+}
+
+impl DemandArguments {
+    /// Returns the parameter of the API, if there is one.
+    pub(super) fn parameter(&self) -> Option<(&'static str, String)> {
+        Some(("read_after", key::encode(self.read_after.as_ref()?.as_bytes())))
+    }
 }
 
 impl RangeArguments {
     /// Returns the path of the entries of a view, with the range in its query; `more` are further parameters.
-    pub(super) fn path(&self, view: &ViewName, more: &[(&str, String)]) -> String {
+    pub(super) fn path<'a>(
+        &self,
+        view: &ViewName,
+        more: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> String {
         let key = |key: &Option<OsString>| key.as_deref().map(OsStr::as_encoded_bytes).map(key::encode);
         let (order, enc) = (word(self.order), word(self.enc));
         let known = [
@@ -97,7 +119,7 @@ impl RangeArguments {
             ("enc", enc),
         ];
         let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let parameters = known.chain(more.iter().cloned()).map(|(name, value)| format!("{name}={value}"));
+        let parameters = known.chain(more).map(|(name, value)| format!("{name}={value}"));
         let query = parameters.collect::<Vec<_>>().join("&");
         let separator = if query.is_empty() { "" } else { "?" };
         format!("/v1/views/{view}/entries{separator}{query}")
@@ -120,7 +142,8 @@ mod tests {
         let all = ["statusquo", "scan"].iter().chain(words);
         match Arguments::try_parse_from(all)?.command {
             Some(Command::Scan(scan)) => {
-                Ok(scan.range.path(&scan.view, &[("limit", scan.limit.to_string())]))
+                let limit = ("limit", scan.limit.to_string());
+                Ok(scan.range.path(&scan.view, [limit].into_iter().chain(scan.demand.parameter())))
             }
             other => panic!("{other:?}"),
         }
@@ -138,7 +161,20 @@ mod tests {
             "/v1/views/users/entries?start=&end=ff&enc=hex&limit=100"
         );
         let range = RangeArguments::default();
-        assert_eq!(range.path(&"users".parse().unwrap(), &[]), "/v1/views/users/entries");
+        assert_eq!(range.path(&"users".parse().unwrap(), []), "/v1/views/users/entries");
+    }
+
+    #[test]
+    fn a_wait_is_for_a_position() {
+        assert_eq!(
+            path_of(&["users", "--read-after", "v1=3:7;t=k3Qz7pWx", "--wait", "5"]).unwrap(),
+            "/v1/views/users/entries?limit=100&read_after=v1%3D3%3A7%3Bt%3Dk3Qz7pWx"
+        );
+        assert!(path_of(&["users", "--wait", "5"]).unwrap_err().to_string().contains("--read-after"));
+        for wait in ["-1", "3601", "5s"] {
+            let wait = format!("--wait={wait}");
+            assert!(path_of(&["users", "--read-after", "3:7", &wait]).is_err(), "{wait}");
+        }
     }
 
     #[test]

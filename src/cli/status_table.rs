@@ -105,15 +105,26 @@ fn plain(text: &str) -> String {
 }
 
 /// Lays out rows below the names of their columns.
-pub(super) fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
+fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let head: Vec<String> = columns.iter().map(|column| column.0.to_owned()).collect();
+    grid(columns, &head, rows).0.concat()
+}
+
+/// Lays out rows below a head; returns the lines, the head first, and the widths of the columns.
+pub(super) fn grid(
+    columns: &[Column],
+    head: &[String],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> (Vec<String>, Vec<u16>) {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(columns.iter().map(|column| column.0));
+    table.set_header(head);
     table.add_rows(rows);
     for (column, (_, alignment)) in table.column_iter_mut().zip(columns) {
         column.set_padding((0, 2)).set_cell_alignment(*alignment);
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    (lines, table.column_max_content_widths())
 }
 
 #[cfg(test)]

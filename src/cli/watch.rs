@@ -4,15 +4,18 @@ mod events;
 mod show;
 
 use std::ffi::OsString;
+use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use self::events::Events;
 use super::args::{KeyEncoding, Settings, Target};
-use super::client::{Client, Ended, Timeouts};
+use super::client::{Client, Head, Timeouts};
+use super::entries::Form;
 use super::exit::Exit;
-use super::{key, output, problem, target};
+use super::range_arguments::DemandArguments;
+use super::{interrupt, key, output, target};
 use crate::config::ViewName;
 
 /// Pauses before a connection is tried again, from the first to the longest.
@@ -37,14 +40,17 @@ pub struct WatchArguments {
     #[arg(long, value_enum, value_name = "ENCODING")]
     pub enc: Option<KeyEncoding>,
     /// Goes on from this event id, or from a View-Position
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "read_after")]
     pub from: Option<String>,
     /// Whether what there is already is shown too, or only what changes
     #[arg(long, value_enum, default_value_t = Initial::Snapshot)]
     pub initial: Initial,
-    /// Form of the output
-    #[arg(short, long, value_enum, default_value_t = WatchOutput::Table)]
-    pub output: WatchOutput,
+    /// What the beginning has to reflect.
+    #[command(flatten)]
+    pub demand: DemandArguments,
+    /// Form of the output, a line per event; json and ndjson are the same
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Form::Table)]
+    pub output: Form,
 }
 
 /// What comes before the changes.
@@ -56,47 +62,31 @@ pub enum Initial {
     None,
 }
 
-/// Form of the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum WatchOutput {
-    /// For people
-    Table,
-    /// One JSON object per line: event, id, data
-    #[value(alias = "json")]
-    Ndjson,
-}
-
 /// Prints what happens to a view, until Ctrl-C. Where the connection breaks, it goes on from the last event.
 pub(super) fn run(arguments: &WatchArguments, settings: &Settings) -> anyhow::Result<Exit> {
     let base = target::data(arguments.target.url.as_deref(), settings)?;
     let (client, path) = (Client::new(&base, Timeouts::COMMAND)?, path(arguments));
-    let (mut id, mut pause, mut began) = (None, PAUSE, false);
+    interrupt::ends_with(Exit::Success, || {})?;
+    let (mut id, mut pause, mut began) = (None::<String>, PAUSE, false);
     loop {
         let mut events = Events::default();
-        let last: Option<String> = id.clone();
-        let ended = client.follow(&path, last.as_deref(), |piece| {
+        let last = id.clone();
+        let head = Head { last_event_id: last.as_deref(), wait: arguments.demand.wait, ..Head::default() };
+        let ended = client.stream(&path, head, |piece| {
+            began = true;
             for event in events.read(piece) {
-                (began, pause) = (true, PAUSE);
+                pause = PAUSE;
                 output::write(show::line(&event, arguments.output).as_bytes())?;
             }
             if let Some(last) = events.last_id() {
                 id = Some(last.to_owned());
             }
             Ok(())
-        })?;
-        let failure = match ended {
-            Ended::Interrupted => return Ok(Exit::Success),
-            Ended::CutOff => None,
-            Ended::Unreachable(failure) => Some(failure),
-            Ended::Answered(answer) => problem::check(answer).err(),
-        };
+        });
         // Who never got anything is told why; so is who is refused for good.
-        if let Some(failure) = failure.filter(|failure| !began || failure.exit != Exit::Temporary) {
-            return Err(failure.into());
-        }
-        if client.pause(pause) {
-            return Ok(Exit::Success);
-        }
+        let passes = |error: &anyhow::Error| began && Exit::after(error) == Exit::Temporary;
+        ended.or_else(|error| if passes(&error) { Ok(()) } else { Err(error) })?;
+        thread::sleep(pause);
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
@@ -112,6 +102,7 @@ fn path(arguments: &WatchArguments) -> String {
     let from = arguments.from.as_ref().map(|from| key::encode(from.as_bytes()));
     let words = [("enc", enc), ("initial", initial), ("from", from)];
     let words = words.into_iter().filter_map(|(name, word)| Some((name, word?)));
+    let words = words.chain(arguments.demand.parameter());
     for (number, (name, value)) in keys.chain(words).enumerate() {
         let separator = if number == 0 { '?' } else { '&' };
         path.push_str(&format!("{separator}{name}={value}"));
@@ -142,6 +133,13 @@ mod tests {
             "/v1/views/users/watch?prefix=a%2Fb&enc=utf8&initial=none"
         );
         assert_eq!(path_of(&["users", "--key", ""]).unwrap(), "/v1/views/users/watch?key=");
-        assert_eq!(path_of(&["users", "--key", "a", "--prefix", "b"]), None);
+        assert_eq!(
+            path_of(&["users", "--read-after", "3:7", "--wait", "5"]).unwrap(),
+            "/v1/views/users/watch?read_after=3%3A7"
+        );
+        for wrong in [["--key", "a", "--prefix", "b"], ["--from", "3:7", "--read-after", "3:9"]] {
+            assert_eq!(path_of(&[&["users"], &wrong[..]].concat()), None);
+        }
+        assert_eq!(path_of(&["users", "--wait", "5"]), None);
     }
 }

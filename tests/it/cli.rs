@@ -48,7 +48,7 @@ fn every_command_has_a_help_of_its_own() {
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_what_would_be_right() {
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 13] = [
         &["serv"],
         &["get", "users"],
         &["get", "Not A View", "k"],
@@ -57,6 +57,11 @@ fn a_wrong_command_line_ends_with_2_and_says_what_would_be_right() {
         &["serve", "--set", "novalue"],
         &["demo", "--users", "0"],
         &["get", "users", "k", "--url", "localhost:8080"],
+        &["get", "users", "k", "-o", "json", "--format", "raw"],
+        &["scan", "users", "--wait", "5"],
+        &["scan", "users", "--prefix", "a", "--end", "b"],
+        &["export", "users", "--file", "f", "-o", "csv"],
+        &["watch", "users", "--from", "3:7", "--read-after", "3:7"],
     ];
     for arguments in cases {
         let (code, shown, errors) = output(arguments);

@@ -3,16 +3,16 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::WatchOutput;
 use super::events::Event;
+use crate::cli::entries::{Form, not_kept};
 
 /// Returns what is printed of an event, line break included; nothing of one that only tells that all is well.
-pub(super) fn line(event: &Event, output: WatchOutput) -> String {
+pub(super) fn line(event: &Event, output: Form) -> String {
     match output {
-        WatchOutput::Ndjson => ndjson(event),
-        WatchOutput::Table if event.name == "bookmark" => String::new(),
+        Form::Json | Form::Ndjson => ndjson(event),
+        Form::Table if event.name == "bookmark" => String::new(),
         // What could steer a terminal becomes a space.
-        WatchOutput::Table => table(event).replace(char::is_control, " ") + "\n",
+        Form::Table => table(event).replace(char::is_control, " ") + "\n",
     }
 }
 
@@ -35,7 +35,11 @@ fn table(event: &Event) -> String {
     let name = format!("{:<7}", event.name);
     match event.name.as_str() {
         "put" => {
-            let value = data.get("value").map_or_else(|| text("value_base64"), Value::to_string);
+            let value = match (data.get("value"), data.get("value_too_large")) {
+                (Some(value), _) => value.to_string(),
+                (None, Some(bytes)) => not_kept(bytes.as_u64()),
+                (None, None) => text("value_base64"),
+            };
             format!(
                 "{name} {}:{} {} {value}",
                 text("partition"),
@@ -56,7 +60,7 @@ fn table(event: &Event) -> String {
 mod tests {
     use super::*;
 
-    fn shown(name: &str, data: &str, output: WatchOutput) -> String {
+    fn shown(name: &str, data: &str, output: Form) -> String {
         line(&Event { name: name.to_owned(), id: Some("v1=3:7".to_owned()), data: data.to_owned() }, output)
     }
 
@@ -69,13 +73,18 @@ mod tests {
                 r#"{"key_base64":"/w==","value_base64":"/w==","partition":3,"offset":7}"#,
                 "put     3:7 /w== /w==\n",
             ),
+            (
+                "put",
+                r#"{"key":"u1","value_too_large":70000,"partition":3,"offset":7}"#,
+                "put     3:7 u1 (too large to keep: 70000 bytes)\n",
+            ),
             ("delete", r#"{"key":"u\u001b1","partition":3,"offset":8}"#, "delete  3:8 u 1\n"),
             ("synced", r#"{"count":12}"#, "synced  12 entries\n"),
             ("reset", r#"{"reason":"rebuilt","partitions":[3]}"#, "reset   rebuilt [3]\n"),
             ("reset", r#"{"reason":"gap"}"#, "reset   gap \n"),
             ("bookmark", r#"{"lag":0}"#, ""),
         ] {
-            assert_eq!(shown(name, data, WatchOutput::Table), expected);
+            assert_eq!(shown(name, data, Form::Table), expected);
         }
     }
 
@@ -83,6 +92,6 @@ mod tests {
     fn for_scripts_every_event_is_a_line_as_the_service_wrote_it() {
         let data = r#"{"key":"u1","value":12345678901234567890123}"#;
         let expected = format!("{{\"event\":\"put\",\"id\":\"v1=3:7\",\"data\":{data}}}\n");
-        assert_eq!(shown("put", data, WatchOutput::Ndjson), expected);
+        assert_eq!(shown("put", data, Form::Ndjson), expected);
     }
 }
