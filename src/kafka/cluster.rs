@@ -127,17 +127,18 @@ impl Cluster {
         }
     }
 
-    /// Starts to ask a broker for the id of the topic; none where no ids are told.
+    /// Starts to ask a broker for the id of the topic, to be told within `wait`; none where no ids are told.
     pub(super) fn ask_topic_id(
         &self,
         topic: &str,
         broker: Option<i32>,
+        wait: Duration,
     ) -> Result<Option<TopicIdQuestion>, Error> {
         if !self.describes.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let client = self.client();
-        let pending = client.ask_description(topic, broker, self.timeout);
+        let pending = client.ask_description(topic, broker, wait);
         let pending = pending.map_err(|(code, reason)| Error::of(code, reason, topic))?;
         Ok(Some(TopicIdQuestion { pending, _client: client }))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,10 @@ use crate::position::{Offset, Partition, Position};
 use crate::record::Record;
 use crate::source::{Event, Failure, Start};
 use crate::topic_id::TopicId;
+
+/// How long a broker may take to tell the topic's id, which takes it some milliseconds. A client that never got an
+/// answer leaves twice that to the next, so none is replaced for ever on a slow line.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A client that is not used for another incarnation: it would go on at old offsets and wait for old epochs.
 pub(super) struct Fetcher {
@@ -38,6 +42,8 @@ pub(super) enum Standing {
     Open,
     /// It is another one, or there is none.
     Gone,
+    /// This client will not get to know: who told it of the topic does not repeat it.
+    Lost(String),
     /// It may not be asked.
     Unauthorized(String),
 }
@@ -48,10 +54,17 @@ pub(super) enum Standing {
 /// the new topic's id from an answer for metadata. So after each such answer the broker that gave it is asked for
 /// the id. A broker never goes back to an older state, and an id never comes back: if it still says the wanted
 /// id, so did every answer it gave before.
+///
+/// Nobody else can vouch for a broker that is gone. Then only another client helps, which knows nothing of it.
 struct Proof {
     cluster: Arc<Cluster>,
     unasked: BTreeSet<i32>,
     asked: Option<(i32, TopicIdQuestion)>,
+    begun: Instant,
+    /// How long an answer is waited for.
+    patience: Duration,
+    /// Whether there was one.
+    answered: bool,
 }
 
 impl Fetcher {
@@ -63,7 +76,7 @@ impl Fetcher {
         cluster: &Arc<Cluster>,
     ) -> Result<Self, Error> {
         let client = client::new(config, role, CancellationToken::new(), &Arc::default())?;
-        let proof = Proof { cluster: Arc::clone(cluster), unasked: BTreeSet::new(), asked: None };
+        let proof = Proof::new(cluster);
         let (held, assigned) = (VecDeque::new(), BTreeMap::new());
         Ok(Self { held, client, topic: topic.to_owned(), topic_id, assigned, proof })
     }
@@ -79,6 +92,9 @@ impl Fetcher {
     /// Goes on with this client, in its initial state, where another one left off.
     pub(super) fn going_on_from(mut self, stuck: &Self) -> Result<Self, Error> {
         stuck.assigned.iter().try_for_each(|(partition, start)| self.assign(*partition, *start))?;
+        if !stuck.proof.answered {
+            self.proof.patience = (stuck.proof.patience * 2).min(self.proof.cluster.timeout);
+        }
         Ok(self)
     }
 
@@ -118,12 +134,11 @@ impl Fetcher {
         if self.held.is_empty() {
             self.client.take(wait, &mut self.held);
         }
-        if self.held.is_empty() {
-            return Ok(Standing::Same);
-        }
         // Order matters: an answer that came after the messages does not concern them, one before them does.
-        let answered = self.client.take_metadata_brokers();
-        let standing = self.proof.standing(answered, &self.topic, self.topic_id, wait);
+        let metadata = self.client.take_metadata_brokers();
+        // Asked also when nothing arrived: the broker may be gone by the time something does.
+        let wait = if self.held.is_empty() { Duration::ZERO } else { wait };
+        let standing = self.proof.standing(metadata, &self.topic, self.topic_id, wait);
         if standing == Standing::Same {
             while let Some(message) = self.held.pop_front() {
                 if self.deliver(&message, sink)?.is_break() {
@@ -170,20 +185,31 @@ impl Fetcher {
 }
 
 impl Proof {
+    fn new(cluster: &Arc<Cluster>) -> Self {
+        Self {
+            cluster: Arc::clone(cluster),
+            unasked: BTreeSet::new(),
+            asked: None,
+            begun: Instant::now(),
+            patience: PATIENCE.min(cluster.timeout),
+            answered: false,
+        }
+    }
+
     fn standing(
         &mut self,
-        answered: BTreeSet<i32>,
+        metadata: BTreeSet<i32>,
         topic: &str,
         wanted: TopicId,
         wait: Duration,
     ) -> Standing {
-        self.unasked.extend(answered);
+        self.unasked.extend(metadata);
         loop {
             let (broker, question) = match self.asked.take() {
                 Some(asked) => asked,
                 None => {
                     let Some(broker) = self.unasked.pop_first() else { return Standing::Same };
-                    match self.cluster.ask_topic_id(topic, (broker >= 0).then_some(broker)) {
+                    match self.cluster.ask_topic_id(topic, (broker >= 0).then_some(broker), self.patience) {
                         Ok(Some(question)) => (broker, question),
                         // Without ids nothing can be proven, and nobody waits for it.
                         Ok(None) => continue,
@@ -193,7 +219,7 @@ impl Proof {
             };
             match question.poll(topic, wait) {
                 Some(Ok(Some(id))) if id != wanted => return Standing::Gone,
-                Some(Ok(_)) => {}
+                Some(Ok(_)) => self.answered = true,
                 Some(Err(error)) => return self.again(broker, error, wait),
                 None => {
                     self.asked = Some((broker, question));
@@ -207,6 +233,9 @@ impl Proof {
         match error {
             Error::TopicMissing(_) => Standing::Gone,
             Error::Unauthorized(reason) => Standing::Unauthorized(reason),
+            error if self.begun.elapsed() >= self.patience => {
+                Standing::Lost(format!("broker {broker} does not tell the topic's id: {error}"))
+            }
             error => {
                 tracing::debug!(broker, %error, "cannot ask for the topic's id, will try again");
                 self.unasked.insert(broker);
@@ -232,4 +261,44 @@ fn deliver_record(
         value: message.value(),
         headers: &headers,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody listens there.
+    fn cluster() -> (KafkaConfig, Arc<Cluster>) {
+        let flags = [("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "t")];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let config = crate::config::load(&[], std::iter::empty(), &flags);
+        let config = config.map_err(|problems| problems.to_string()).unwrap().into_config().kafka;
+        let cluster = Cluster::new(&config, "test", CancellationToken::new()).unwrap();
+        (config, Arc::new(cluster))
+    }
+
+    #[test]
+    fn a_broker_that_is_gone_and_told_of_the_topic_costs_the_client() {
+        let mut proof = Proof::new(&cluster().1);
+        proof.patience = Duration::from_millis(20);
+        let mut told = BTreeSet::from([7]);
+        let mut stand = || {
+            proof.standing(std::mem::take(&mut told), "t", TopicId::new([1; 16]), Duration::from_millis(5))
+        };
+        let standing = (0..1000).map(|_| stand()).find(|standing| *standing != Standing::Open);
+        assert!(matches!(&standing, Some(Standing::Lost(why)) if why.contains("broker 7")), "{standing:?}");
+    }
+
+    #[test]
+    fn a_client_that_never_got_an_answer_leaves_more_patience_to_the_next() {
+        let (config, cluster) = cluster();
+        let make = || Fetcher::new(&config, "t", "test", TopicId::new([1; 16]), &cluster).unwrap();
+        let mut stuck = make();
+        for factor in [2, 4, 8, 10, 10] {
+            stuck = make().going_on_from(&stuck).unwrap();
+            assert_eq!(stuck.proof.patience, PATIENCE * factor, "never beyond kafka.request_timeout");
+        }
+        stuck.proof.answered = true;
+        assert_eq!(make().going_on_from(&stuck).unwrap().proof.patience, PATIENCE);
+    }
 }

@@ -61,7 +61,7 @@ impl KafkaSource {
         self.fetcher.insert(fetcher).assign(partition, start)
     }
 
-    /// A client that lost all its brokers at once never connects again. Another one goes on where it was.
+    /// Has another client go on where this one is stuck; one that lost all its brokers at once never connects again.
     fn replace(&mut self, reason: &str) {
         let Some(stuck) = self.fetcher.take() else { return };
         tracing::warn!(topic = self.topic, reason, "a client that delivers nothing is replaced");
@@ -119,6 +119,7 @@ impl Source for KafkaSource {
         };
         match fetcher.poll(wait, sink) {
             Ok(Standing::Same | Standing::Open) => {}
+            Ok(Standing::Lost(reason)) => self.replace(&reason),
             Ok(Standing::Gone) => self.give_up(&Failure::Gone),
             Ok(Standing::Unauthorized(reason)) => self.give_up(&Failure::Unauthorized(reason)),
             Err(error) => self.give_up(&Failure::Other(error.to_string())),

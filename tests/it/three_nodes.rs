@@ -1,9 +1,16 @@
 //! Three nodes: leaders that change, and logs that are cut off by it. `make k3` runs these tests, CI does not.
 
+use std::time::Duration;
+
 use crate::app::TestApp;
+use crate::eventually::eventually;
 use crate::fold::Fold;
 use crate::kafka::{Partitioner, Record, TestKafka, TestTopic};
 use crate::process::Signal;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Before anything is given up for lost: that takes the service 30 s.
+const SOON: Duration = Duration::from_secs(15);
 
 fn records(prefix: &str, count: u32) -> impl Iterator<Item = Record> {
     (0..count).map(move |number| Record::put(format!("{prefix}-{number}"), format!("{number}")))
@@ -87,6 +94,24 @@ fn a_leader_that_leaves_cleanly_or_not_costs_no_record_and_no_rebuild() {
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
     assert_eq!((app.generation("v"), app.count_events("v", "log-rewritten")), (generation, 0));
+}
+
+/// FAULTS row 15: a broker told the client of the topic and is gone when a record of another one arrives.
+#[test]
+#[ignore = "three nodes: make k3"]
+fn a_broker_that_is_gone_holds_up_no_partition_of_the_others() {
+    let kafka = TestKafka::start_three(&[]);
+    let topic = kafka.topic("named").create_on(&[&[1], &[2]]);
+    topic.put_to(0, "k", "1");
+    let app = TestApp::builder(&kafka).view("v", &topic);
+    let app = app.set("kafka.properties.\"topic.metadata.refresh.interval.ms\"", "300");
+    let app = app.set("kafka.properties.debug", "metadata").set("log.level", "info,librdkafka=debug");
+    let app = app.start().restored();
+    let told = |line: &str| line.contains("/2: ===== Received metadata") && line.contains("client=\"v\"");
+    eventually(DEADLINE, "word of the second node", || app.log().lines().find(|line| told(line)).map(drop));
+    kafka.end_member(2, Signal::KILL);
+    let record = topic.put_to(0, "k", "2");
+    eventually(SOON, "the record", || (app.position("v", 0)? > record.offset).then_some(()));
 }
 
 /// FAULTS row 15: one partition without a leader is no reason to leave the others.
