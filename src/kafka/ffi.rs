@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "the module exists for it")]
 
 mod admin;
+mod code;
 mod consumer;
 mod describe;
 mod group;
@@ -245,14 +246,9 @@ impl Drop for Queue {
 }
 
 impl Event {
-    fn result(&self) -> Result<(), (RDKafkaErrorCode, String)> {
-        // SAFETY: the event is valid; the text belongs to it.
-        unsafe {
-            match sys::rd_kafka_event_error(self.0.as_ptr()) {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
-                code => Err((code.into(), text(sys::rd_kafka_event_error_string(self.0.as_ptr())))),
-            }
-        }
+    fn result(&self) -> code::Result<()> {
+        // SAFETY: the event is valid.
+        unsafe { code::of_event(self.0.as_ptr()) }
     }
 }
 
@@ -284,11 +280,10 @@ unsafe extern "C" fn on_error(
     reason: *const c_char,
     opaque: *mut c_void,
 ) {
-    let code = RDKafkaRespErr::try_from(code).unwrap_or(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN);
     // SAFETY: as in `on_log`.
     unsafe {
         if let Some(reporter) = opaque.cast::<Reporter>().as_ref() {
-            reporter.report.error(code.into(), &text(reason));
+            reporter.report.error(code::name(code), &text(reason));
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Questions to the cluster, and commits.
 
 use std::collections::VecDeque;
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::ptr::{self, NonNull};
 use std::time::{Duration, Instant};
 
 use rdkafka::types::{RDKafkaAdminOp, RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
 
+use super::code::{self, Result, checked, rd_kafka_metadata};
 use super::{Client, Event, PartitionList, Queue, REASON_BYTES, c_string, millis, take_error, text};
 
 /// How often a wait for an answer looks whether the process is to end.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
-
-pub(super) type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
 
 /// Which end of the log to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,19 +72,13 @@ impl Client {
         unsafe {
             let rkt = sys::rd_kafka_topic_new(self.rk(), name.as_ptr(), ptr::null_mut());
             let mut metadata = ptr::null();
-            let code = sys::rd_kafka_metadata(self.rk(), 0, rkt, &raw mut metadata, millis(wait));
+            let code = rd_kafka_metadata(self.rk(), 0, rkt, &raw mut metadata, millis(wait));
             sys::rd_kafka_topic_destroy(rkt);
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(named(code));
-            }
+            checked(code, ())?;
             let described = if (*metadata).topic_cnt > 0 {
-                let topic = &*(*metadata).topics;
-                match topic.err {
-                    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {
-                        Ok(usize::try_from(topic.partition_cnt).unwrap_or(0))
-                    }
-                    code => Err(named(code)),
-                }
+                let topic = (*metadata).topics;
+                let count = usize::try_from((*topic).partition_cnt).unwrap_or(0);
+                checked(code::read(&raw const (*topic).err), count)
             } else {
                 Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART))
             };
@@ -108,7 +101,8 @@ impl Client {
             if let Some(broker) = broker {
                 let mut reason = [0; REASON_BYTES];
                 let (options, at) = (options.0.as_ptr(), reason.as_mut_ptr());
-                checked(sys::rd_kafka_AdminOptions_set_broker(options, broker, at, REASON_BYTES), ())?;
+                let code = sys::rd_kafka_AdminOptions_set_broker(options, broker, at, REASON_BYTES);
+                checked(code as c_int, ())?;
             }
             let mut names = [name.as_ptr()];
             let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
@@ -151,8 +145,11 @@ impl Client {
             let mut count = 0;
             let rows = sys::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
             let rows = if rows.is_null() { &[] } else { std::slice::from_raw_parts(rows, count) };
-            let rows = rows.iter().map(|row| &*sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*row));
-            Ok(rows.map(|row| (row.partition, checked(row.err, row.offset))).collect())
+            let rows = rows.iter().map(|row| sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*row));
+            let offset = |row: *const sys::rd_kafka_topic_partition_t| {
+                checked(code::read(&raw const (*row).err), (*row).offset)
+            };
+            Ok(rows.map(|row| ((*row).partition, offset(row))).collect())
         }
     }
 
@@ -193,7 +190,7 @@ impl Client {
             let (options, at) = (options.0.as_ptr(), reason.as_mut_ptr());
             sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(wait), at, REASON_BYTES)
         };
-        checked(code, (queue, options))
+        checked(code as c_int, (queue, options))
     }
 }
 
@@ -221,11 +218,7 @@ fn description(event: &Event) -> Result<Description> {
             return Err(named(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART));
         }
         let row = *rows;
-        let error = sys::rd_kafka_TopicDescription_error(row);
-        let code = sys::rd_kafka_error_code(error);
-        if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err((code.into(), text(sys::rd_kafka_error_string(error))));
-        }
+        code::of_error(sys::rd_kafka_TopicDescription_error(row))?;
         let id = sys::rd_kafka_TopicDescription_topic_id(row);
         let high = sys::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
         let low = sys::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
@@ -239,13 +232,6 @@ fn description(event: &Event) -> Result<Description> {
         };
         let partitions = partitions.iter().map(partition).collect();
         Ok(Description { id: (u128::from(high) << 64 | u128::from(low)).to_be_bytes(), partitions })
-    }
-}
-
-pub(super) fn checked<T>(code: RDKafkaRespErr, value: T) -> Result<T> {
-    match code {
-        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(value),
-        code => Err(named(code)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
 
-use super::{Client, PartitionList, c_string, millis, take_error, text};
+use super::{Client, PartitionList, c_string, code, millis, take_error, text};
 use crate::record::{Timestamp, TimestampKind};
 use crate::time::Millis;
 
@@ -75,17 +75,16 @@ impl Client {
 }
 
 impl Message {
-    fn raw(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: valid until it is destroyed in Drop.
-        unsafe { self.0.as_ref() }
+    /// Valid until it is destroyed in Drop. Not a reference: that would vouch for the error code within.
+    fn raw(&self) -> *const sys::rd_kafka_message_t {
+        self.0.as_ptr()
     }
 
     /// Returns the error this message stands for; none for a record.
     pub(in crate::kafka) fn error(&self) -> Option<RDKafkaErrorCode> {
-        match self.raw().err {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
-            code => Some(code.into()),
-        }
+        // SAFETY: the message is valid.
+        let code = unsafe { code::read(&raw const (*self.raw()).err) };
+        (code != 0).then(|| code::name(code))
     }
 
     /// Returns the text of the error.
@@ -96,23 +95,28 @@ impl Message {
 
     /// Returns whether the message belongs to a partition; errors of the whole client do not.
     pub(in crate::kafka) fn has_partition(&self) -> bool {
-        !self.raw().rkt.is_null() && self.raw().partition >= 0
+        // SAFETY: the message is valid.
+        unsafe { !(*self.raw()).rkt.is_null() && (*self.raw()).partition >= 0 }
     }
 
     pub(in crate::kafka) fn partition(&self) -> i32 {
-        self.raw().partition
+        // SAFETY: the message is valid.
+        unsafe { (*self.raw()).partition }
     }
 
     pub(in crate::kafka) fn offset(&self) -> i64 {
-        self.raw().offset
+        // SAFETY: the message is valid.
+        unsafe { (*self.raw()).offset }
     }
 
     pub(in crate::kafka) fn key(&self) -> Option<&[u8]> {
-        bytes(self.raw().key, self.raw().key_len)
+        // SAFETY: the message is valid.
+        unsafe { bytes((*self.raw()).key, (*self.raw()).key_len) }
     }
 
     pub(in crate::kafka) fn value(&self) -> Option<&[u8]> {
-        bytes(self.raw().payload, self.raw().len)
+        // SAFETY: the message is valid.
+        unsafe { bytes((*self.raw()).payload, (*self.raw()).len) }
     }
 
     pub(in crate::kafka) fn leader_epoch(&self) -> Option<i32> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use rdkafka::types::{RDKafkaAdminOp, RDKafkaResourceType};
 use rdkafka_sys as sys;
 
-use super::admin::{Result, checked, invalid};
+use super::admin::invalid;
+use super::code::{Result, checked, rd_kafka_ConfigResource_error};
 use super::{Client, c_string, text};
 
 impl Client {
@@ -38,7 +39,7 @@ impl Client {
             if described.is_null() || count == 0 {
                 return Ok(BTreeMap::new());
             }
-            checked(sys::rd_kafka_ConfigResource_error(*described), ())?;
+            checked(rd_kafka_ConfigResource_error(*described), ())?;
             let entries = sys::rd_kafka_ConfigResource_configs(*described, &raw mut count);
             let entries = if entries.is_null() { &[] } else { std::slice::from_raw_parts(entries, count) };
             let pair = |entry: &*const sys::rd_kafka_ConfigEntry_t| {

@@ -4,14 +4,15 @@
 //! up the end of the client for as long as a broker is silent.
 
 use std::ffi::CString;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::time::Duration;
 
-use rdkafka::types::{RDKafkaAdminOp, RDKafkaRespErr};
+use rdkafka::types::RDKafkaAdminOp;
 use rdkafka_sys as sys;
 
-use super::admin::{Pending, Result, checked, invalid};
-use super::{Client, Event, PartitionList, c_string, text};
+use super::admin::{Pending, invalid};
+use super::code::{self, Result, checked};
+use super::{Client, Event, PartitionList, c_string};
 
 /// How long the group is still waited for when the process is to end.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -46,14 +47,8 @@ impl Client {
             let result = sys::rd_kafka_event_ListConsumerGroupOffsets_result(event.0.as_ptr());
             let mut count = 0;
             let groups = sys::rd_kafka_ListConsumerGroupOffsets_result_groups(result, &raw mut count);
-            let mut committed = Vec::new();
-            for row in rows(groups, count)? {
-                checked(row.err, ())?;
-                if row.offset >= 0 {
-                    committed.push((row.partition, row.offset, metadata(row)));
-                }
-            }
-            Ok(committed)
+            let rows = rows(groups, count)?.into_iter().filter(|row| (**row).offset >= 0);
+            Ok(rows.map(|row| ((*row).partition, (*row).offset, metadata(row))).collect())
         }
     }
 
@@ -99,34 +94,31 @@ fn committed(event: &Event) -> Result<()> {
         let result = sys::rd_kafka_event_AlterConsumerGroupOffsets_result(event.0.as_ptr());
         let mut count = 0;
         let groups = sys::rd_kafka_AlterConsumerGroupOffsets_result_groups(result, &raw mut count);
-        rows(groups, count)?.iter().try_for_each(|row| checked(row.err, ()))
+        rows(groups, count).map(drop)
     }
 }
 
-/// Returns the partitions of the one group that was asked for.
+/// Returns the partitions of the one group that was asked for, if none of them failed.
 ///
 /// # Safety
-/// `groups` is null or leads to `count` groups that live as long as their event.
-unsafe fn rows<'e>(
+/// `groups` is null or leads to `count` groups; what is returned lives as long as their event.
+unsafe fn rows(
     groups: *mut *const sys::rd_kafka_group_result_t,
     count: usize,
-) -> Result<&'e [sys::rd_kafka_topic_partition_t]> {
+) -> Result<Vec<*const sys::rd_kafka_topic_partition_t>> {
     if groups.is_null() || count == 0 {
-        return Ok(&[]);
+        return Ok(Vec::new());
     }
-    // SAFETY: by contract.
+    // SAFETY: by contract; a list has as many elements as it says.
     unsafe {
-        if let Some(error) = NonNull::new(sys::rd_kafka_group_result_error(*groups).cast_mut()) {
-            let code = sys::rd_kafka_error_code(error.as_ptr());
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err((code.into(), text(sys::rd_kafka_error_string(error.as_ptr()))));
-            }
-        }
+        code::of_error(sys::rd_kafka_group_result_error(*groups))?;
         let list = sys::rd_kafka_group_result_partitions(*groups);
-        if list.is_null() || (*list).elems.is_null() {
-            return Ok(&[]);
+        if list.is_null() {
+            return Ok(Vec::new());
         }
-        Ok(std::slice::from_raw_parts((*list).elems, usize::try_from((*list).cnt).unwrap_or_default()))
+        let rows = 0..usize::try_from((*list).cnt).unwrap_or_default();
+        let rows = rows.map(|at| (*list).elems.add(at).cast_const());
+        rows.map(|row| checked(code::read(&raw const (*row).err), row)).collect()
     }
 }
 
@@ -144,11 +136,16 @@ fn set_metadata(row: &mut sys::rd_kafka_topic_partition_t, metadata: &CString) {
 }
 
 /// Anybody can commit any bytes.
-fn metadata(row: &sys::rd_kafka_topic_partition_t) -> String {
-    if row.metadata.is_null() || row.metadata_size == 0 {
-        return String::new();
+///
+/// # Safety
+/// `row` is part of a list.
+unsafe fn metadata(row: *const sys::rd_kafka_topic_partition_t) -> String {
+    // SAFETY: by contract; librdkafka says how many bytes there are.
+    unsafe {
+        if (*row).metadata.is_null() || (*row).metadata_size == 0 {
+            return String::new();
+        }
+        let bytes = std::slice::from_raw_parts((*row).metadata.cast::<u8>(), (*row).metadata_size);
+        String::from_utf8_lossy(bytes).into_owned()
     }
-    let bytes = ptr::slice_from_raw_parts(row.metadata.cast::<u8>(), row.metadata_size);
-    // SAFETY: librdkafka says how many bytes there are; they live as long as the list.
-    String::from_utf8_lossy(unsafe { &*bytes }).into_owned()
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use rdkafka::types::{RDKafkaAdminOp, RDKafkaRespErr};
+use rdkafka::types::{RDKafkaAdminOp, RDKafkaErrorCode};
 use rdkafka_sys as sys;
 use sys::rd_kafka_AclOperation_t::{RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS, RD_KAFKA_ACL_OPERATION_READ};
 
-use super::admin::{Options, Result, invalid};
-use super::{Client, Queue, c_string, take_error, text};
+use super::admin::{Options, invalid};
+use super::code::{self, Result};
+use super::{Client, Queue, c_string, take_error};
 
 /// The rights that matter here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +60,9 @@ impl Client {
                 return Ok(None);
             }
             let error = sys::rd_kafka_ConsumerGroupDescription_error(*rows);
-            match sys::rd_kafka_error_code(error) {
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => {}
-                RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND => return Ok(None),
-                code => return Err((code.into(), text(sys::rd_kafka_error_string(error)))),
+            match code::of_error(error) {
+                Err((RDKafkaErrorCode::GroupIdNotFound, _)) => return Ok(None),
+                told => told?,
             }
             let allowed = sys::rd_kafka_ConsumerGroupDescription_authorized_operations(*rows, &raw mut count);
             Ok(rights(allowed, count))

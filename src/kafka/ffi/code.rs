@@ -1,0 +1,88 @@
+//! Error codes, which are numbers: a broker may send one that this version of librdkafka has no name for.
+//!
+//! The generated declarations call them Rust enums. One without a name must not even be looked at as such, so it is
+//! taken as the number it is in C.
+
+use std::ffi::{c_char, c_int};
+
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka_sys as sys;
+
+use super::text;
+
+pub(super) type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
+
+// The declarations of `rdkafka/rdkafka.h`, with the enum as the `int` it is.
+unsafe extern "C" {
+    pub(super) fn rd_kafka_ConfigResource_error(config: *const sys::rd_kafka_ConfigResource_t) -> c_int;
+    pub(super) fn rd_kafka_metadata(
+        rk: *mut sys::rd_kafka_t,
+        all_topics: c_int,
+        only_rkt: *mut sys::rd_kafka_topic_t,
+        metadatap: *mut *const sys::rd_kafka_metadata,
+        timeout_ms: c_int,
+    ) -> c_int;
+    fn rd_kafka_err2str(err: c_int) -> *const c_char;
+    fn rd_kafka_error_code(error: *const sys::rd_kafka_error_t) -> c_int;
+    fn rd_kafka_event_error(rkev: *mut sys::rd_kafka_event_t) -> c_int;
+}
+
+/// Returns the name of a code, which is "unknown" for one without.
+pub(super) fn name(code: c_int) -> RDKafkaErrorCode {
+    RDKafkaRespErr::try_from(code).unwrap_or(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN).into()
+}
+
+/// Returns `value` if the code says that all is well.
+pub(super) fn checked<T>(code: c_int, value: T) -> Result<T> {
+    if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR as c_int {
+        return Ok(value);
+    }
+    // SAFETY: takes any number; returns a constant text, or one that lives until this thread asks again.
+    Err((name(code), unsafe { text(rd_kafka_err2str(code)) }))
+}
+
+/// Reads a code where librdkafka left it.
+///
+/// # Safety
+/// `code` leads to memory that holds a code.
+pub(super) unsafe fn read(code: *const RDKafkaRespErr) -> c_int {
+    // SAFETY: by contract; the enum is as large as the number.
+    unsafe { code.cast::<c_int>().read() }
+}
+
+/// # Safety
+/// `error` is null or an error object.
+pub(super) unsafe fn of_error(error: *const sys::rd_kafka_error_t) -> Result<()> {
+    // SAFETY: by contract; null stands for no error.
+    unsafe {
+        checked(rd_kafka_error_code(error), ())
+            .map_err(|(code, _)| (code, text(sys::rd_kafka_error_string(error))))
+    }
+}
+
+/// # Safety
+/// `event` is an event.
+pub(super) unsafe fn of_event(event: *mut sys::rd_kafka_event_t) -> Result<()> {
+    // SAFETY: by contract; the text belongs to the event.
+    unsafe {
+        checked(rd_kafka_event_error(event), ())
+            .map_err(|(code, _)| (code, text(sys::rd_kafka_event_error_string(event))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_without_a_name_is_an_error_like_any_other() {
+        let unknown = 29_999;
+        // SAFETY: what librdkafka leaves when a newer broker sends such a number.
+        let read = unsafe { read((&raw const unknown).cast()) };
+        assert_eq!(read, unknown);
+        assert_eq!(checked(read, ()), Err((RDKafkaErrorCode::Unknown, "Err-29999?".to_owned())));
+        assert_eq!(checked(0, 7), Ok(7));
+        let named = RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as c_int;
+        assert_eq!(name(named), RDKafkaErrorCode::GroupAuthorizationFailed);
+    }
+}
