@@ -19,14 +19,7 @@ pub fn profiles(kafka: &TestKafka, count: u64) -> TestTopic<'_> {
 
 /// Produces the profiles to a topic that exists.
 pub fn fill(bootstrap: &str, topic: &str, count: u64) {
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("compression.type", "lz4")
-        .set("linger.ms", "50")
-        .set("partitioner", "murmur2")
-        .set("queue.buffering.max.messages", "500000")
-        .create()
-        .unwrap();
+    let producer = producer(bootstrap, "50");
     // A step that shares no factor with the count visits every number once.
     let step = (count / 5 * 3..).find(|step| greatest_common_divisor(*step, count) == 1).unwrap();
     for number in 0..count {
@@ -42,7 +35,19 @@ pub fn fill(bootstrap: &str, topic: &str, count: u64) {
     producer.flush(Duration::from_secs(120)).unwrap();
 }
 
-fn profile(id: u64) -> String {
+/// Makes a producer that waits so many milliseconds for a batch to fill.
+pub fn producer(bootstrap: &str, linger_ms: &str) -> ThreadedProducer<DefaultProducerContext> {
+    ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("compression.type", "lz4")
+        .set("linger.ms", linger_ms)
+        .set("partitioner", "murmur2")
+        .set("queue.buffering.max.messages", "500000")
+        .create()
+        .unwrap()
+}
+
+pub fn profile(id: u64) -> String {
     let noise = fastrand::Rng::with_seed(id).u64(..);
     let mut text = format!(
         r#"{{"id":"u{id}","name":"User {id}","email":"user.{id}@example.com","plan":"{}","locale":"en","token":"{noise:016x}""#,

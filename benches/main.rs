@@ -23,6 +23,7 @@ mod queries;
 mod rebuild;
 mod report;
 mod service;
+mod watches;
 mod wrk;
 
 /// What the integration tests are made of.
@@ -47,18 +48,20 @@ fn main() {
         // By hand, to look at the service under a profiler.
         Some(["load", bootstrap, topic, count]) => load::fill(bootstrap, topic, count.parse().unwrap()),
         Some(["noop-server", address]) => noop::serve(address),
-        _ => run(),
+        // By hand, in a minute.
+        Some(["watches"]) => run(200_000, measure::watches_only),
+        _ => run(2_000_000, measure::restore),
     }
 }
 
-fn run() {
+fn run(records: u64, measure: impl Fn(&TestKafka, &str, u64, &mut Report)) {
     let records: u64 =
-        std::env::var("BENCH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000_000);
+        std::env::var("BENCH_RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(records);
     let kafka = TestKafka::start();
     eprintln!("loading {records} profiles ...");
     let topic = load::profiles(&kafka, records);
     let mut report = Report::default();
-    measure::restore(&kafka, topic.name(), records, &mut report);
+    measure(&kafka, topic.name(), records, &mut report);
     report.print();
     report.write();
 }

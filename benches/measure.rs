@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::report::Report;
 use crate::service::{BLOCK_CACHE_MIB, Service, get};
 use crate::wrk::{self, Load};
-use crate::{queries, rebuild};
+use crate::{queries, rebuild, watches};
 
 /// Runs of the no-op consumer; the median counts.
 const RUNS: usize = 3;
@@ -47,6 +47,7 @@ pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
     report.at_most("rss", "peak MiB against the configured budget", mib(rss), mib(budget), 1.5);
     rebuild::measure(&service, records, cpu / count * 1e6, report);
     queries::measure(&service, records, report);
+    watches::measure(kafka.bootstrap(), topic, &service, records, report);
     service.wait_until_live();
     service.kill_and_start_again();
     let ready = service.wait_until_ready();
@@ -60,6 +61,13 @@ pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
     service.wait_until_live();
     let twice = service.records_applied() as f64;
     report.at_most("read_twice", "records read twice after kill -9, of all", twice, count, 0.000_001);
+}
+
+/// Only what is watched of a restored view.
+pub fn watches_only(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
+    let service = Service::start(kafka.bootstrap(), topic);
+    service.wait_until_ready();
+    watches::measure(kafka.bootstrap(), topic, &service, records, report);
 }
 
 struct Noop {
@@ -84,7 +92,8 @@ fn noop_consumer(bootstrap: &str, topic: &str, records: u64) -> Noop {
     runs.swap_remove(RUNS / 2)
 }
 
-fn look_ups(service: &Service, records: u64, report: &mut Report) {
+/// Starts the server that looks nothing up; returns its address too.
+pub fn noop_server() -> (Process, String) {
     let [port] = free_ports::<1>();
     let address = format!("127.0.0.1:{port}");
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -93,6 +102,11 @@ fn look_ups(service: &Service, records: u64, report: &mut Report) {
         (!get(&address, "/noop/views/users/keys/u1").is_empty()).then_some(())
     })
     .expect("the no-op server answers");
+    (noop, address)
+}
+
+fn look_ups(service: &Service, records: u64, report: &mut Report) {
+    let (noop, address) = noop_server();
     let (ours, dir) = (service.address("http"), service.dir.path());
     let run = |seconds| wrk::look_ups(dir, &ours, "v1", records, service.process.id(), seconds);
     let run_noop = |seconds| wrk::look_ups(dir, &address, "noop", records, noop.id(), seconds);

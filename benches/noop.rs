@@ -1,12 +1,19 @@
 //! What the service is compared with: the same client and the same server, doing nothing with what they get.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::RawQuery;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
 use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
 use prometheus_client::metrics::gauge::Gauge;
 use statusquo::config::{self, Config};
 use statusquo::http::{self, AppState, Health, Limits};
@@ -58,6 +65,21 @@ pub fn consume(bootstrap: &str, topic: &str) {
     println!("{records} {bytes} {}", crate::machine::cpu_seconds(std::process::id()));
 }
 
+/// Events that a watch sends at once.
+const EVENTS: usize = 128;
+
+/// Sends as many events as are asked for, the same bytes again and again.
+async fn watch(RawQuery(query): RawQuery) -> impl IntoResponse {
+    let count: usize = query.unwrap().strip_prefix("events=").unwrap().parse().unwrap();
+    let profile = crate::load::profile(1);
+    let event = format!(
+        "event: put\ndata: {{\"key\":\"u12345\",\"value\":{profile},\"partition\":3,\"offset\":123456}}\n\n"
+    );
+    let piece = Bytes::from(event.repeat(EVENTS));
+    let pieces = stream::iter((0..count.div_ceil(EVENTS)).map(move |_| Ok::<_, Infallible>(piece.clone())));
+    ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(pieces))
+}
+
 /// Answers every look-up with the same 256 bytes, behind all the layers a real one passes.
 pub fn serve(address: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -68,7 +90,9 @@ pub fn serve(address: &str) {
     let health = Arc::new(Health::default());
     let state = AppState::new(Arc::new(Views::new()), resources, health, &config.http);
     let body: &[u8] = &[b'x'; 256];
-    let noop = Router::new().route("/noop/views/users/keys/{key}", get(move || async move { body }));
+    let noop = Router::new()
+        .route("/noop/views/users/keys/{key}", get(move || async move { body }))
+        .route("/noop/views/users/watch", get(watch));
     let router = http::data_router(&state, noop);
     let limits = Limits::of(&config.http, Gauge::default());
     let server = http::serve(listener, router, &limits, CancellationToken::new(), Duration::from_secs(1));
