@@ -100,9 +100,7 @@ impl Cluster {
         let described = of_one_topic(
             || self.describe(topic),
             |shape| {
-                let cluster_id = self.client().cluster_id(self.patience());
-                let cluster_id =
-                    cluster_id.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))?;
+                let cluster_id = self.cluster_id()?;
                 self.connected.store(true, Ordering::Relaxed);
                 Ok((cluster_id, self.list(topic, shape, EndKind::Start)?, self.list_ends(topic, shape)?))
             },
@@ -150,7 +148,7 @@ impl Cluster {
             of_one_topic(|| self.describe(topic), |shape| self.list_ends(topic, shape))?;
         let topic_id = match shape.id {
             Some(id) => id,
-            None => TopicId::derived(&self.client().cluster_id(self.patience()).unwrap_or_default(), topic),
+            None => TopicId::derived(&self.cluster_id()?, topic),
         };
         if let Some((partition, _)) = shape.partitions.iter().find(|(_, led)| !**led) {
             return Err(Error::Unreachable(format!("no broker leads partition {partition}")));
@@ -168,6 +166,11 @@ impl Cluster {
             (partition, LogEnd { visible, written })
         };
         Ok(LogEnds { topic_id, partitions: visible.into_iter().map(end).collect() })
+    }
+
+    fn cluster_id(&self) -> Result<String, Error> {
+        let told = self.client().cluster_id(self.patience());
+        told.ok_or_else(|| Error::Unreachable("no answer in time".to_owned()))
     }
 
     /// A partition without a leader would hold up the answer for all.

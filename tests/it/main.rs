@@ -50,6 +50,7 @@ mod rebuild_cli;
 mod rebuild_crash;
 mod recreate;
 mod refusal;
+mod replicas;
 mod reset;
 mod restore;
 mod rights;

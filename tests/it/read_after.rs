@@ -16,10 +16,11 @@ use crate::process::Signal;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Records of different keys that a worker writes before it reads them back.
 const TOGETHER: usize = 5;
-const WAIT: (&str, &str) = ("Prefer", "wait=30");
+/// As long as the service grants.
+pub const WAIT: (&str, &str) = ("Prefer", "wait=30");
 
 /// A key of one worker alone: what it has written last is what there is.
-fn record(worker: usize, number: usize) -> Record {
+pub fn record(worker: usize, number: usize) -> Record {
     let key = format!("w{worker}-{}", number % (TOGETHER + 2));
     match number % 4 {
         3 => Record::delete(key),
@@ -44,7 +45,8 @@ fn read_back(app: &RwLock<TestApp<'_>>, connection: &mut Connection, record: &Lo
     }
 }
 
-fn assert_is(answer: &Response, record: &LogRecord) {
+/// Asserts that an answer is that of a record.
+pub fn assert_is(answer: &Response, record: &LogRecord) {
     let offset = record.offset.to_string();
     match &record.value {
         Some(value) => {
@@ -89,7 +91,8 @@ fn write_and_read_back<'k>(
     app.assert_view_equals("v", &Fold::of_topic(topic.kafka(), topic.name()));
 }
 
-fn wait_for_rounds(done: &AtomicUsize, rounds: usize) {
+/// Waits until so many round trips are done.
+pub fn wait_for_rounds(done: &AtomicUsize, rounds: usize) {
     let reached = || (done.load(Ordering::Relaxed) >= rounds).then_some(());
     eventually(DEADLINE, &format!("{rounds} round trips"), reached);
 }

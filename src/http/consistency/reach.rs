@@ -59,7 +59,7 @@ impl Target {
     }
 
     fn missing(&self, view: &View, table: &SlotTable) -> Option<Missing<'_>> {
-        let topic = self.topic.or_else(|| Some(view.progress().topic()?.topic_id.tag()));
+        let topic = self.topic.or_else(|| known_topic(view));
         let slot = table.serving().get(&self.partition);
         let slot = slot.filter(|slot| topic.is_none_or(|topic| topic == slot.topic_id().tag()));
         let at = slot.map(|slot| slot.position());
@@ -73,16 +73,17 @@ pub(super) async fn all(
     targets: &[Target],
     patience: &mut Patience<'_>,
 ) -> Result<Arc<SlotTable>, Problem> {
-    let mut checked = false;
+    // The topic as the view knew it when the log was looked at.
+    let mut looked = None;
     loop {
         let table = view.store().table();
         let Some(missing) = targets.iter().find_map(|target| target.missing(view, &table)) else {
             return Ok(table);
         };
-        missing.refuse_foreign(view)?;
-        if !checked && missing.is_doubtful(view) {
-            checked = true;
-            refuse_beyond(view, targets, patience).await?;
+        let known = known_topic(view);
+        if looked != Some(known) && missing.is_doubtful(view, known) {
+            looked = Some(known);
+            refuse_impossible(view, targets, patience).await?;
             continue;
         }
         if patience.is_over() {
@@ -95,22 +96,51 @@ pub(super) async fn all(
 }
 
 /// One look at the log tells a position that cannot be from one that is still to come.
-async fn refuse_beyond(view: &View, targets: &[Target], patience: &mut Patience<'_>) -> Result<(), Problem> {
+///
+/// A view that is behind knows neither how far the log reaches nor that its topic was recreated, and another replica
+/// may have told the position.
+async fn refuse_impossible(
+    view: &View,
+    targets: &[Target],
+    patience: &mut Patience<'_>,
+) -> Result<(), Problem> {
     let answer = patience.wait(view.progress().log_ends().ask(), CHECK).await?;
     // Without an answer it is waited for: it may be right.
     let Some(Ok(ends)) = answer else { return Ok(()) };
+    let (known, current) = (known_topic(view), ends.topic_id.tag());
     for target in targets.iter().filter(|target| target.claimed) {
-        let partition = target.partition;
-        let detail = match ends.partitions.get(&partition) {
-            None => format!("the topic has no partition {partition}"),
-            Some(end) if is_beyond(target.position, end.written) => {
-                format!("the log of partition {partition} ends at {}, far below the position", end.written)
-            }
-            Some(_) => continue,
-        };
-        return Err(about::problem(view, Code::BAD_POSITION, detail));
+        match target.topic {
+            Some(topic) if topic != current => return Err(foreign(view)),
+            // It was written to the topic before that, and who knows to which; the view is about to find out.
+            None if known.is_some_and(|known| known != current) => {}
+            _ => refuse_beyond(view, target, &ends)?,
+        }
     }
     Ok(())
+}
+
+fn refuse_beyond(view: &View, target: &Target, ends: &LogEnds) -> Result<(), Problem> {
+    let partition = target.partition;
+    let detail = match ends.partitions.get(&partition) {
+        None => format!("the topic has no partition {partition}"),
+        Some(end) if is_beyond(target.position, end.written) => {
+            format!("the log of partition {partition} ends at {}, far below the position", end.written)
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(about::problem(view, Code::BAD_POSITION, detail))
+}
+
+fn foreign(view: &View) -> Problem {
+    about::problem(
+        view,
+        Code::POSITION_FOREIGN,
+        "the position is of another topic, or of this one before it was deleted and created again",
+    )
+}
+
+fn known_topic(view: &View) -> Option<TopicTag> {
+    view.progress().topic().map(|topic| topic.topic_id.tag())
 }
 
 fn is_beyond(position: Position, end: Position) -> bool {
@@ -118,26 +148,12 @@ fn is_beyond(position: Position, end: Position) -> bool {
 }
 
 impl Missing<'_> {
-    /// The topic that is known to be the current one may be another than the slots are of, while they are rebuilt.
-    fn refuse_foreign(&self, view: &View) -> Result<(), Problem> {
-        let Some(topic) = self.target.topic.filter(|_| self.target.claimed && self.at.is_none()) else {
-            return Ok(());
-        };
-        match view.progress().topic() {
-            Some(known) if known.topic_id.tag() != topic => Err(about::problem(
-                view,
-                Code::POSITION_FOREIGN,
-                "the position is of another topic, or of this one before it was deleted and created again",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// A position below the end of the log as it was seen last needs no look at the log.
-    fn is_doubtful(&self, view: &View) -> bool {
+    /// A position of the topic as it is known, and below the end of its log as it was seen last, needs no look at it.
+    fn is_doubtful(&self, view: &View, known: Option<TopicTag>) -> bool {
         let wanted = view.progress().partitions();
         let end = wanted.get(&self.target.partition).and_then(|known| known.log()).map(|(_, end)| end);
-        self.target.claimed && end.is_none_or(|end| is_beyond(self.target.position, end))
+        let is_foreign = self.target.topic.is_some_and(|topic| known.is_some_and(|known| known != topic));
+        self.target.claimed && (is_foreign || end.is_none_or(|end| is_beyond(self.target.position, end)))
     }
 
     /// A slot that is to be replaced cannot reach the position, however far it gets: then only another one can.

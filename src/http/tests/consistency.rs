@@ -150,18 +150,61 @@ async fn a_position_that_is_none_is_refused_and_not_repeated() {
 async fn a_position_of_another_topic_is_refused_once_the_topic_is_known() {
     let mut fixture = followed();
     let foreign = format!("v1=0:0;t={}", OTHER_TOPIC.tag());
+    let own = format!("v1=0:1;t={TAG}");
+    let broker = Broker::start(&fixture.progress, |_| Ok(ends(TopicId::new([0; 16]), &[2, 0])));
     let answer = after(&fixture, &foreign).await;
     assert_eq!((answer.status, &*answer.problem()), (StatusCode::CONFLICT, "position-foreign"));
+    // What has been read can be read again, whatever became of the topic.
+    assert_eq!((after(&fixture, &own).await.text(), broker.asked()), ("1", 1));
+    drop(broker);
     // The topic was recreated and the view is not there yet: the position is of the new one.
     know_topic(&fixture, OTHER_TOPIC);
+    let broker = Broker::start(&fixture.progress, |_| Ok(ends(OTHER_TOPIC, &[1, 0])));
     assert_eq!(after(&fixture, &foreign).await.problem(), "position-not-reached");
-    let own = format!("v1=0:1;t={TAG}");
     assert_eq!(after(&fixture, &own).await.text(), "1", "what answers is still the old one");
     assert_eq!(after(&fixture, "0:1").await.problem(), "position-not-reached", "of the topic as it is");
+    assert_eq!(broker.asked(), 0);
+    let never = format!("v1=0:9;t={TAG}");
+    assert_eq!(after(&fixture, &never).await.problem(), "position-foreign", "the old topic is gone");
     let waits = waiting(&fixture, PATH, &[("read-after", &foreign), ("prefer", "wait=30")]).await;
     fixture.rebuild(OTHER_TOPIC, &[(b"u1", b"new")]);
     assert_eq!(waits.await.unwrap().text(), "new");
     assert_eq!(after(&fixture, &own).await.problem(), "position-foreign");
+}
+
+#[tokio::test]
+async fn a_replica_that_is_behind_waits_for_a_position_of_the_topic_as_another_one_knows_it() {
+    let mut fixture = followed();
+    let told_elsewhere = format!("v1=0:0;t={}", OTHER_TOPIC.tag());
+    // Nobody tells that the topic was recreated, and nobody that it was not.
+    assert_eq!(after(&fixture, &told_elsewhere).await.problem(), "position-not-reached");
+    let _broker = Broker::start(&fixture.progress, |_| Ok(ends(OTHER_TOPIC, &[1, 0])));
+    assert_eq!(after(&fixture, &told_elsewhere).await.problem(), "position-not-reached");
+    let waits = waiting(&fixture, PATH, &[("read-after", &told_elsewhere), ("prefer", "wait=30")]).await;
+    fixture.put(b"u1", Some(b"of the old topic"));
+    know_topic(&fixture, OTHER_TOPIC);
+    fixture.rebuild(OTHER_TOPIC, &[(b"u1", b"new")]);
+    assert_eq!(waits.await.unwrap().text(), "new");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_position_is_told_when_its_topic_is_recreated() {
+    let mut fixture = followed();
+    let own = format!("v1=0:9;t={TAG}");
+    let _broker = Broker::start(&fixture.progress, |_| Ok(ends(OTHER_TOPIC, &[1, 0])));
+    let waits = waiting(&fixture, PATH, &[("read-after", &own), ("prefer", "wait=30")]).await;
+    know_topic(&fixture, OTHER_TOPIC);
+    fixture.rebuild(OTHER_TOPIC, &[(b"u1", b"new")]);
+    assert_eq!(waits.await.unwrap().problem(), "position-foreign");
+}
+
+#[tokio::test]
+async fn ends_of_the_log_of_another_topic_refuse_no_position() {
+    let fixture = followed();
+    let _broker = Broker::start(&fixture.progress, |_| Ok(ends(OTHER_TOPIC, &[1])));
+    for position in ["0:900000", "1:0", "9:1"] {
+        assert_eq!(after(&fixture, position).await.problem(), "position-not-reached", "{position}");
+    }
 }
 
 #[tokio::test]
