@@ -8,6 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::app::TestApp;
+use crate::browser::Browser;
 use crate::eventually::{eventually, within};
 use crate::kafka::{LogRecord, Record, TestKafka, TestTopic};
 use crate::process::{Process, scratch};
@@ -32,15 +33,15 @@ impl Example {
         Self { name, command }
     }
 
-    fn command(&self, app: &TestApp<'_>, arguments: &[&str]) -> Command {
+    fn command(&self, url: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.command[0]);
-        command.args(&self.command[1..]).args([&*app.http_url(), "users"]).args(arguments);
+        command.args(&self.command[1..]).args([url, "users"]).args(arguments);
         command
     }
 
     /// Runs it to its end and returns the lines it printed.
     fn run(&self, app: &TestApp<'_>, arguments: &[&str]) -> Vec<String> {
-        let output = self.command(app, arguments).output().expect("an example that starts");
+        let output = self.command(&app.http_url(), arguments).output().expect("an example that starts");
         assert!(output.status.success(), "{}: {}", self.name, said(&output));
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }
@@ -82,9 +83,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(example: &Example, app: &TestApp<'_>, directory: &Path) -> Self {
+    fn start(example: &Example, url: &str, directory: &Path) -> Self {
         let printed = directory.join(example.name);
-        let mut command = example.command(app, &["watch"]);
+        let mut command = example.command(url, &["watch"]);
         command.stdout(File::create(&printed).unwrap());
         command.stderr(File::create(printed.with_extension("errors")).unwrap());
         Self { name: example.name, _process: Process::spawn(&mut command).expect("an example"), printed }
@@ -130,7 +131,7 @@ fn the_client_examples_keep_a_copy_of_a_view_over_interruptions() {
     let (mut app, directory) = start(&topic);
     let examples = examples();
     let watches: Vec<_> =
-        examples.iter().map(|example| Watch::start(example, &app, directory.path())).collect();
+        examples.iter().map(|example| Watch::start(example, &app.http_url(), directory.path())).collect();
     let all = |line: &str| watches.iter().for_each(|watch| watch.wait_for(line));
 
     all(&format!("synced - {KEYS}"));
@@ -162,4 +163,69 @@ fn the_client_examples_keep_a_copy_of_a_view_over_interruptions() {
     });
     let late: Vec<_> = watches.iter().filter(|watch| !watch.printed(&line)).map(|watch| watch.name).collect();
     assert!(back.is_some(), "{line}: not printed by {late:?}");
+}
+
+/// `serve.mjs` in front of a service.
+struct Proxy {
+    _process: Process,
+    url: String,
+}
+
+impl Proxy {
+    fn start(app: &TestApp<'_>, port: &str, directory: &Path) -> Self {
+        let printed = directory.join("proxy");
+        let mut command = Command::new("node");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/javascript/serve.mjs"));
+        command.args([&*app.http_url(), port]).stdout(File::create(&printed).unwrap());
+        let process = Process::spawn(&mut command).expect("an example");
+        let url = eventually(DEADLINE, "serve.mjs says where it is", || {
+            let printed = fs::read_to_string(&printed).unwrap();
+            Some(printed.strip_suffix("/\n")?.to_owned())
+        });
+        Self { _process: process, url }
+    }
+}
+
+/// Returns a sample of the metrics of watches; 0 while there is none.
+fn count(app: &TestApp<'_>, name: &str) -> u64 {
+    let metrics = app.get_ops("/metrics").text();
+    let sample = metrics.lines().find(|line| line.starts_with(&format!("statusquo_watch_{name}{{")));
+    sample.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+}
+
+#[test]
+fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
+    let topic = TestKafka::shared().topic("broken").partitions(3).create();
+    let (app, directory) = start(&topic);
+    let examples = examples();
+    if !examples.iter().any(|example| example.name == "JavaScript") {
+        return;
+    }
+    let proxy = Proxy::start(&app, "0", directory.path());
+    let watches: Vec<_> =
+        examples.iter().map(|example| Watch::start(example, &proxy.url, directory.path())).collect();
+    let browser = Browser::open(&format!("{}/?view=users", proxy.url));
+    let all = |event: &str, size: usize| {
+        watches.iter().for_each(|watch| watch.wait_for(&format!("{event} {size}")));
+        browser
+            .iter()
+            .for_each(|browser| browser.wait_for_title(&format!("users: {size} entries, complete")));
+    };
+    all("synced -", KEYS);
+    topic.put("tail", "2");
+    all("put tail", KEYS + 1);
+
+    let port = proxy.url.rsplit(':').next().unwrap().to_owned();
+    drop(proxy);
+    browser
+        .iter()
+        .for_each(|browser| browser.wait_for_title(&format!("users: {} entries, interrupted", KEYS + 1)));
+    eventually(DEADLINE, "nobody watches", || (count(&app, "watchers") == 0).then_some(()));
+    let told = count(&app, "events_total");
+    app.wait_until_applied("users", &topic.put("away", "3"));
+    let _proxy = Proxy::start(&app, &port, directory.path());
+    all("put away", KEYS + 2);
+    // Each sent the id of its last event: it was told the one change, and nothing from the beginning.
+    let clients = watches.len() + browser.iter().count();
+    assert_eq!((count(&app, "events_total") - told, count(&app, "resets_total")), (clients as u64, 0));
 }

@@ -25,6 +25,7 @@ mod process;
 
 mod bad_batch;
 mod brokers;
+mod browser;
 mod cli;
 mod clusters;
 mod conformance;
