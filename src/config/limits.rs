@@ -53,7 +53,9 @@ pub(super) fn of(key: &str) -> Option<Limits> {
         "store.background_jobs" | "http.scan.parallel" | "http.scan.exports_max" => Count(1, 256),
         "store.corrupt_kept" => Count(0, 1000),
         "http.watch.changes_max" => Count(1, 100_000_000),
-        "http.watch.changes_bytes_max" => Size(ByteSize::kib(64), ByteSize::gib(16)),
+        "http.watch.ahead_bytes_max" | "http.watch.changes_bytes_max" => {
+            Size(ByteSize::kib(64), ByteSize::gib(16))
+        }
         "http.watch.bookmark_interval" => Timespan(10 * MS, HOUR),
         "http.watch.lifetime" => Timespan(10 * MS, 365 * 24 * HOUR),
         "batch.bytes_max" | "http.scan.answer_bytes_max" => Size(ByteSize::kib(1), ByteSize::gib(1)),

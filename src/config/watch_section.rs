@@ -20,6 +20,10 @@ pub struct WatchConfig {
     #[serde(with = "units::size")]
     #[schemars(with = "units::Size")]
     pub changes_bytes_max: ByteSize,
+    /// Bound on the memory of what watchers were told before its turn in those changes, of all watchers together.
+    #[serde(with = "units::size")]
+    #[schemars(with = "units::Size")]
+    pub ahead_bytes_max: ByteSize,
     /// How often a watcher is told how fresh the view is, which also keeps its connection alive.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "units::Timespan")]
@@ -36,6 +40,7 @@ impl Default for WatchConfig {
             watchers_max: 1_000,
             changes_max: 100_000,
             changes_bytes_max: ByteSize::mib(16),
+            ahead_bytes_max: ByteSize::mib(32),
             bookmark_interval: Duration::from_secs(15),
             lifetime: Duration::from_secs(3600),
         }

@@ -77,8 +77,8 @@ async fn begin(
         if !view.was_whole() {
             return Err(about::restoring(view));
         }
-        let feed =
-            Feed::new(view, ask.wanted.clone(), &before(view, &ask.from)).map_err(|Gone| gone(view))?;
+        let (room, before) = (state.watchers().room(), before(view, &ask.from));
+        let feed = Feed::new(view, room, ask.wanted.clone(), &before).map_err(|Gone| gone(view))?;
         // Order matters: what a feed that began in that table goes over to, it tells.
         Ok(table.is_none_or(|table| Arc::ptr_eq(&table, &view.store().table())).then_some(feed))
     };

@@ -8,15 +8,18 @@
 //! that the feed does not follow yet are left out: the step that leads there has the partition walked anew.
 
 mod ahead;
+mod room;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use self::room::Room;
+
 use self::ahead::Ahead;
 use self::walk::Walk;
 use super::View;
-use crate::position::{Offset, Partition};
+use crate::position::{Offset, Partition, Position};
 use crate::progress::{Applied, Builds, Joined, Known, Moved, Reached, Reason, Step};
 use crate::store::{self, Entry, KeyRange, Slot, SlotTable};
 
@@ -96,6 +99,7 @@ pub struct Feed {
     until: u64,
     reached: BTreeMap<Partition, Reached>,
     builds: Builds,
+    room: Arc<Room>,
     ahead: Ahead,
     walk: Option<Walk>,
     told: Told,
@@ -109,11 +113,11 @@ struct Told {
 }
 
 impl Feed {
-    /// Begins to tell what happens to `view`.
+    /// Begins to tell what happens to `view`; what it remembers meanwhile takes up `room`.
     ///
     /// # Errors
     /// [`Gone`] when the client would have to begin anew, and wants changes only.
-    pub fn new(view: &Arc<View>, wanted: Wanted, before: &Before) -> Result<Self, Gone> {
+    pub fn new(view: &Arc<View>, room: &Arc<Room>, wanted: Wanted, before: &Before) -> Result<Self, Gone> {
         let changes = view.progress().changes();
         let joined = match before {
             Before::Known(known) => changes.rejoin(known),
@@ -133,7 +137,8 @@ impl Feed {
             until: joined.until,
             reached: joined.reached,
             builds: joined.builds,
-            ahead: Ahead::default(),
+            room: Arc::clone(room),
+            ahead: Ahead::new(room),
             walk: None,
             told: Told::default(),
         };
@@ -173,10 +178,11 @@ impl Feed {
         self.walk.as_ref().is_some_and(|walk| !walk.waits)
     }
 
-    /// Returns whether a client that was told everything so far can go on from [`Feed::position`].
+    /// Returns whether a client that was told everything so far can go on from [`Feed::position`]; amid a step that
+    /// is told once more.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.walk.is_none() && !self.is_amid_a_step()
+        self.walk.is_none()
     }
 
     /// Returns the last offset that is known, by partition, and the builds that are.
@@ -252,8 +258,8 @@ impl Feed {
     ) -> Result<(), store::Error> {
         let (found, absent_at) = self.find(table, partition, key)?;
         match found {
-            // In an earlier watch the client may have been told a later version than this step made.
-            None if self.next < self.until => {
+            // The client may have been told a later version than this step made, in an earlier watch or in this one.
+            None if self.next < self.until || self.ahead.has_forgotten(partition, offset) => {
                 let offset = absent_at.unwrap_or(offset).max(offset);
                 self.ahead.note_absent(key, partition, offset);
                 self.told.push(Update::Delete { key: key.to_vec(), partition, offset });
@@ -319,7 +325,7 @@ impl Feed {
     fn begin_anew(&mut self, reason: Reason) {
         let Joined { from, until, reached, builds, .. } = self.view.progress().changes().join();
         (self.next, self.done, self.until) = (from, 0, until);
-        (self.reached, self.builds, self.ahead) = (reached, builds, Ahead::default());
+        (self.reached, self.builds, self.ahead) = (reached, builds, Ahead::new(&self.room));
         self.told.push(Update::Reset { reason, partitions: None });
         self.walk_all();
     }

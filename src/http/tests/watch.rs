@@ -141,7 +141,7 @@ async fn a_watch_that_is_behind_waits_for_its_turn_and_one_that_is_not_does_not(
     let mut watch = Watch::open(&fixture, "", &[]).await;
     watch.synced().await;
     let state = fixture.state.clone();
-    let turns = (state.watchers().turn().await, state.watchers().turn().await);
+    let turns: Vec<_> = std::iter::from_fn(|| state.watchers().turn().now_or_never()).collect();
     fixture.put(b"u1", Some(b"1"));
     assert_eq!(watch.next().await.unwrap().data["value"], 1);
     for _ in 0..20 {
@@ -331,6 +331,29 @@ async fn a_watch_ends_with_a_bookmark_after_its_lifetime_and_when_the_service_st
     assert!(last.name == "bookmark" && last.id.is_some());
     assert_eq!(watch.next().await, None);
     assert_eq!(fixture.get(PATH).await.problem(), "shutting-down");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_is_reached_by_bookmarks_its_lifetime_and_the_end_of_the_service() {
+    let (bookmark_interval, lifetime) = (Duration::from_millis(20), Duration::from_secs(2));
+    let config = WatchConfig { bookmark_interval, lifetime, ..WatchConfig::default() };
+    for is_stopping in [false, true] {
+        let mut fixture = Fixture::watched(config.clone());
+        let mut watch = Watch::open(&fixture, "", &[]).await;
+        let id = watch.synced().await;
+        let _turns: Vec<_> = std::iter::from_fn(|| fixture.state.watchers().turn().now_or_never()).collect();
+        for _ in 0..20 {
+            fixture.put(b"u1", Some(b"1"));
+        }
+        let bookmark = watch.next().await.unwrap();
+        assert_eq!((&*bookmark.name, bookmark.id.as_ref()), ("bookmark", Some(&id)));
+        if is_stopping {
+            fixture.health.set_stopping();
+        }
+        while let Some(event) = watch.next().await {
+            assert_eq!(event.name, "bookmark", "nobody has a turn");
+        }
+    }
 }
 
 #[tokio::test]

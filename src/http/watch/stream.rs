@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::{coop, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
@@ -34,7 +34,8 @@ pub(super) struct Stream {
 
 /// What a watch waits for.
 enum Call {
-    News,
+    /// With a turn, if there is much to read.
+    News(Option<OwnedSemaphorePermit>),
     Bookmark,
     End,
 }
@@ -71,7 +72,7 @@ impl Stream {
         loop {
             // Many clients with much to be told take turns with everybody else.
             coop::consume_budget().await;
-            match self.call().await {
+            let turn = match self.call().await {
                 Call::End => {
                     self.bookmark(&mut out);
                     return Some((out.into(), None));
@@ -80,9 +81,9 @@ impl Stream {
                     self.bookmark(&mut out);
                     return Some((out.into(), Some(self)));
                 }
-                Call::News => {}
-            }
-            let (stream, told) = self.advance().await?;
+                Call::News(turn) => turn,
+            };
+            let (stream, told) = self.advance(turn).await?;
             self = stream;
             let told = told.and_then(|updates| self.write(&mut out, &updates));
             if let Err(error) = told {
@@ -98,42 +99,43 @@ impl Stream {
 
     /// Waits until there is something to do.
     async fn call(&mut self) -> Call {
-        let (next, settled) = (self.feed.next(), self.feed.is_settled());
+        let Self { state, feed, next, .. } = self;
         let news = async {
-            if !self.feed.is_walking() {
+            if !feed.is_walking() {
                 // The sender lives as long as the view.
-                let _ = self.next.wait_for(|head| *head > next).await;
+                let _ = next.wait_for(|head| *head > feed.next()).await;
             }
+            let behind = next.borrow().saturating_sub(feed.next());
+            let has_much = feed.is_walking() || feed.is_amid_a_step() || behind > STEPS_AT_ONCE;
+            if has_much { state.watchers().turn().await } else { None }
         };
+        // Order matters: who has always much to read, or waits for a turn, is reached by all of this first.
         tokio::select! {
             biased;
-            () = self.state.health().stopping() => Call::End,
+            () = state.health().stopping() => Call::End,
             // One that is told what there is gets to the end of it: it would begin anew.
-            () = sleep_until(self.ends_at), if settled => Call::End,
+            () = sleep_until(self.ends_at), if feed.is_settled() => Call::End,
             () = sleep_until(self.bookmark_at) => Call::Bookmark,
-            () = news => Call::News,
+            turn = news => Call::News(turn),
         }
     }
 
     /// Reads what is to be told: a few changes at once, much on a thread for that.
-    async fn advance(mut self) -> Option<(Self, Result<Vec<Update>, store::Error>)> {
-        if !self.has_much_to_read() {
+    async fn advance(
+        mut self,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Option<(Self, Result<Vec<Update>, store::Error>)> {
+        let Some(turn) = turn else {
             let told = self.feed.advance();
             return Some((self, told));
-        }
-        let state = self.state.clone();
-        let _turn = state.watchers().turn().await;
+        };
         let read = spawn_blocking(move || {
             let told = self.feed.advance();
+            drop(turn);
             (self, told)
         });
         // The panic hook has told where it happened.
         read.await.ok()
-    }
-
-    fn has_much_to_read(&self) -> bool {
-        let behind = self.next.borrow().saturating_sub(self.feed.next());
-        self.feed.is_walking() || self.feed.is_amid_a_step() || behind > STEPS_AT_ONCE
     }
 
     fn write(&mut self, out: &mut Vec<u8>, updates: &[Update]) -> Result<(), store::Error> {

@@ -1,6 +1,7 @@
 //! How many watch at the same time, and what they are told.
 
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -18,10 +19,10 @@ use crate::http::exposition::names;
 use crate::http::problem::Problem;
 use crate::progress::Reason;
 use crate::view::View;
-use crate::view::feed::Update;
+use crate::view::feed::{Room, Update};
 
-/// Watchers that read many entries at the same time: look-ups and ingest keep their share of the machine.
-const READS: usize = 2;
+/// Least number of watchers that read many entries at the same time.
+const READS_MIN: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ViewLabels {
@@ -47,7 +48,8 @@ pub(in crate::http) struct WatchMetrics {
 pub(in crate::http) struct Watchers {
     config: WatchConfig,
     seats: Arc<Semaphore>,
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
+    room: Arc<Room>,
     metrics: WatchMetrics,
 }
 
@@ -75,7 +77,9 @@ impl WatchMetrics {
 impl Watchers {
     pub(in crate::http) fn new(config: &WatchConfig, metrics: WatchMetrics) -> Self {
         let seats = Arc::new(Semaphore::new(config.watchers_max.min(Semaphore::MAX_PERMITS)));
-        Self { config: config.clone(), seats, reads: Semaphore::new(READS), metrics }
+        let room = usize::try_from(config.ahead_bytes_max.as_u64()).unwrap_or(usize::MAX);
+        let (reads, room) = (Arc::new(Semaphore::new(reads())), Arc::new(Room::new(room)));
+        Self { config: config.clone(), seats, reads, room, metrics }
     }
 
     /// Lets a watch in.
@@ -101,15 +105,25 @@ impl Watchers {
         Instant::now() + self.config.lifetime.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 
+    /// Returns what all of them may remember.
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
     pub(super) fn bookmark_interval(&self) -> Duration {
         self.config.bookmark_interval
     }
 
     /// Waits for a turn to read many entries.
-    pub(in crate::http) async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+    pub(in crate::http) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         // Invariant: the semaphore is never closed.
-        self.reads.acquire().await.ok()
+        Arc::clone(&self.reads).acquire_owned().await.ok()
     }
+}
+
+/// Look-ups and ingest keep half of the machine.
+fn reads() -> usize {
+    (available_parallelism().map_or(1, usize::from) / 2).max(READS_MIN)
 }
 
 impl Watcher {

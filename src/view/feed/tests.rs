@@ -41,8 +41,14 @@ fn act(strays: bool) -> impl Strategy<Value = Act> {
     ]
 }
 
-fn run(acts: &[Act], changes: usize) {
+/// Room for nothing, for a few keys, for all.
+fn room() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0_usize), Just(500), Just(1 << 20)]
+}
+
+fn run(acts: &[Act], changes: usize, room: usize) {
     let mut world = World::new(3, changes);
+    world.set_room(room);
     let mut client = Client::connect(&world);
     for act in acts {
         match act {
@@ -62,6 +68,7 @@ fn run(acts: &[Act], changes: usize) {
     client.read_all();
     assert_eq!(client.map(), world.fold());
     assert!(client.is_settled() && client.ahead() == 0);
+    assert_eq!(world.room().left(), room, "all of it is given back");
 }
 
 proptest! {
@@ -71,27 +78,29 @@ proptest! {
     fn a_client_ends_with_what_there_is_wherever_it_was_cut_off(
         acts in proptest::collection::vec(act(false), 1..80),
         changes in prop_oneof![Just(4_usize), Just(1000)],
+        room in room(),
     ) {
-        run(&acts, changes);
+        run(&acts, changes, room);
     }
 
     #[test]
     fn a_client_ends_with_what_there_is_where_keys_lie_in_several_partitions(
         acts in proptest::collection::vec(act(true), 1..80),
         changes in prop_oneof![Just(4_usize), Just(1000)],
+        room in room(),
     ) {
-        run(&acts, changes);
+        run(&acts, changes, room);
     }
 }
 
 /// The client reads and comes back while the writer writes and rebuilds.
-#[test]
-fn nothing_is_missed_while_reads_and_writes_meet() {
+fn nothing_is_missed_with(room: usize) {
     let mut world = World::new(3, 200);
-    let (view, done) = (world.view(), Arc::new(AtomicBool::new(false)));
+    world.set_room(room);
+    let (view, room, done) = (world.view(), world.room(), Arc::new(AtomicBool::new(false)));
     let over = Arc::clone(&done);
     let reader = std::thread::spawn(move || {
-        let mut client = Client::of(&view);
+        let mut client = Client::of(&view, &room);
         let mut rounds = 0;
         while !over.load(Ordering::Acquire) {
             client.read();
@@ -113,6 +122,52 @@ fn nothing_is_missed_while_reads_and_writes_meet() {
     }
     done.store(true, Ordering::Release);
     assert_eq!(reader.join().unwrap(), world.fold());
+}
+
+#[test]
+fn nothing_is_missed_while_reads_and_writes_meet() {
+    nothing_is_missed_with(1 << 20);
+}
+
+#[test]
+fn nothing_is_missed_while_reads_and_writes_meet_and_there_is_no_room() {
+    nothing_is_missed_with(0);
+}
+
+#[test]
+fn what_watchers_remember_keeps_to_the_room_they_share_and_who_has_none_is_told_twice() {
+    let keys = UPDATES + 44;
+    for (bytes, all_are_told_once) in [(1 << 20, true), (5000, false)] {
+        let mut world = World::new(1, 10_000);
+        world.set_room(bytes);
+        let mut clients: Vec<_> = (0..3).map(|_| Client::connect(&world)).collect();
+        clients.iter_mut().for_each(Client::read_all);
+        // The values of the second write are found with the step of the first, of which a piece is told.
+        world.put_many(0, keys, true);
+        world.put_many(0, keys, true);
+        clients.iter_mut().for_each(Client::read);
+        let left = world.room().left();
+        assert_eq!(left > 200, all_are_told_once, "{left} of {bytes} bytes are left");
+        let told: usize = clients.iter_mut().map(|client| client.read_told().len()).sum();
+        assert_eq!(told == 3 * (keys - UPDATES), all_are_told_once, "{told} more changes were told");
+        clients.iter().for_each(|client| assert_eq!(client.map(), world.fold()));
+        drop(clients);
+        assert_eq!(world.room().left(), bytes, "nobody holds any of it");
+    }
+}
+
+#[test]
+fn a_key_that_is_told_twice_and_gone_by_then_does_not_go_back() {
+    let mut world = World::new(1, 10_000);
+    world.set_room(0);
+    let mut client = Client::connect(&world);
+    client.read_all();
+    (0..3).for_each(|_| world.put_many(0, UPDATES + 44, true));
+    client.read();
+    // With the step of the second write these are gone; the client was told the third one.
+    world.put_many(0, UPDATES + 44, false);
+    client.read_all();
+    assert_eq!(client.map(), world.fold());
 }
 
 #[test]
@@ -143,10 +198,24 @@ fn a_step_that_is_cut_off_by_a_rebuild_takes_nothing_from_the_next() {
     client.read_all();
     world.put_many(0, UPDATES + 44, true);
     client.read();
-    assert!(!client.is_settled(), "the rest of the step is still to come");
+    assert!(client.map() != world.fold(), "the rest of the step is still to come");
     world.rebuild(0);
     world.put_many(1, 3, true);
     client.read_all();
+    assert_eq!(client.map(), world.fold());
+}
+
+#[test]
+fn a_client_that_is_cut_off_amid_a_step_is_told_that_step_once_more() {
+    let mut world = World::new(1, 1000);
+    let mut client = Client::connect(&world);
+    client.read_all();
+    world.put_many(0, UPDATES + 44, true);
+    client.read();
+    world.put_many(0, UPDATES, false);
+    client.reconnect(&world);
+    let told = client.read_told();
+    assert!(told.iter().all(|update| matches!(update, Update::Put { .. } | Update::Delete { .. })));
     assert_eq!(client.map(), world.fold());
 }
 
@@ -176,10 +245,10 @@ fn who_was_away_for_a_moment_goes_on_though_the_ring_is_full() {
     let mut world = World::new(3, 10);
     (0..24).for_each(|key| world.put(key, false, true));
     let wanted = Wanted { keys: KeyRange::default(), snapshots: false };
-    let feed = Feed::new(&world.view(), wanted.clone(), &Before::Nothing).unwrap();
+    let feed = Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Nothing).unwrap();
     let known = world::known(&feed);
     world.put(1, false, true);
-    let mut feed = Feed::new(&world.view(), wanted, &Before::Known(known)).unwrap();
+    let mut feed = Feed::new(&world.view(), &world.room(), wanted, &Before::Known(known)).unwrap();
     // The ring lets its oldest step go for this one.
     world.put(2, false, true);
     assert!(matches!(feed.advance().unwrap()[..], [Update::Put { .. }, Update::Put { .. }]));
@@ -192,7 +261,7 @@ fn a_walk_pauses_among_rows_that_tell_nothing() {
     // A slot that is filled keeps a marker of each.
     world.rebuild(0);
     let wanted = Wanted { keys: KeyRange::default(), snapshots: true };
-    let mut feed = Feed::new(&world.view(), wanted, &Before::Nothing).unwrap();
+    let mut feed = Feed::new(&world.view(), &world.room(), wanted, &Before::Nothing).unwrap();
     assert!(feed.advance().unwrap().is_empty() && feed.is_walking());
     let mut told = Vec::new();
     while feed.is_walking() {
@@ -206,7 +275,8 @@ fn only_wanted_keys_are_told() {
     let mut world = World::new(3, 1000);
     (0..12).for_each(|key| world.put(key, false, true));
     let keys = KeyRange::of_key(&world::key(5));
-    let mut feed = Feed::new(&world.view(), Wanted { keys, snapshots: true }, &Before::Nothing).unwrap();
+    let mut feed =
+        Feed::new(&world.view(), &world.room(), Wanted { keys, snapshots: true }, &Before::Nothing).unwrap();
     let told = |feed: &mut Feed| -> Vec<Update> {
         let mut told = feed.advance().unwrap();
         while feed.is_walking() {
@@ -229,15 +299,18 @@ fn who_wants_changes_only_is_told_no_snapshot_and_sent_away_where_some_are_lost(
     let mut world = World::new(3, 10);
     world.put(1, false, true);
     let wanted = Wanted { keys: KeyRange::default(), snapshots: false };
-    let mut feed = Feed::new(&world.view(), wanted.clone(), &Before::Nothing).unwrap();
+    let mut feed = Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Nothing).unwrap();
     assert!(feed.advance().unwrap().is_empty() && feed.is_settled());
     let known = world::known(&feed);
     world.put(2, false, true);
     assert!(matches!(feed.advance().unwrap()[..], [Update::Put { .. }]));
-    assert!(Feed::new(&world.view(), wanted.clone(), &Before::Known(known.clone())).is_ok());
+    assert!(Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Known(known.clone())).is_ok());
     (0..24).for_each(|key| world.put(key, false, true));
-    assert_eq!(Feed::new(&world.view(), wanted.clone(), &Before::Known(known)).err(), Some(Gone));
-    assert_eq!(Feed::new(&world.view(), wanted, &Before::Lost(Reason::Gap)).err(), Some(Gone));
+    assert_eq!(
+        Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Known(known)).err(),
+        Some(Gone)
+    );
+    assert_eq!(Feed::new(&world.view(), &world.room(), wanted, &Before::Lost(Reason::Gap)).err(), Some(Gone));
     // One that is there already is told, and goes on.
     assert!(matches!(feed.advance().unwrap()[..], [Update::Reset { reason: Reason::Overflow, .. }]));
     world.put(3, false, true);

@@ -37,6 +37,7 @@ pub(super) struct World {
     writer: Writer,
     logs: Vec<Vec<Logged>>,
     now: i64,
+    room: Arc<Room>,
 }
 
 pub(super) fn key(number: u32) -> Vec<u8> {
@@ -60,7 +61,14 @@ impl World {
         let config: ViewConfig = serde_json::from_str(r#"{"topic":"topic"}"#).unwrap();
         let view = View::new("users".parse().unwrap(), config, store, progress, Duration::from_secs(60));
         let logs = vec![Vec::new(); partitions];
-        let mut world = Self { _dir: dir, view: Arc::new(view), writer, logs, now: 0 };
+        let mut world = Self {
+            _dir: dir,
+            view: Arc::new(view),
+            writer,
+            logs,
+            now: 0,
+            room: Arc::new(Room::new(1 << 20)),
+        };
         for partition in 0..partitions {
             world.rebuild(i32::try_from(partition).unwrap());
         }
@@ -69,6 +77,15 @@ impl World {
 
     pub(super) fn view(&self) -> Arc<View> {
         Arc::clone(&self.view)
+    }
+
+    /// What its clients share.
+    pub(super) fn room(&self) -> Arc<Room> {
+        Arc::clone(&self.room)
+    }
+
+    pub(super) fn set_room(&mut self, bytes: usize) {
+        self.room = Arc::new(Room::new(bytes));
     }
 
     fn log(&mut self, partition: Partition) -> &mut Vec<Logged> {
@@ -177,6 +194,7 @@ impl World {
 
 pub(super) struct Client {
     feed: Feed,
+    room: Arc<Room>,
     map: Map,
     /// The newest record told of a key in a partition.
     versions: BTreeMap<(Vec<u8>, Partition), Offset>,
@@ -185,16 +203,17 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn connect(world: &World) -> Self {
-        Self::of(&world.view())
+        Self::of(&world.view(), &world.room())
     }
 
-    pub(super) fn of(view: &Arc<View>) -> Self {
-        let feed = Feed::new(view, wanted(), &Before::Nothing).unwrap();
-        Self { feed, map: Map::new(), versions: BTreeMap::new(), token: Before::Lost(Reason::Gap) }
+    pub(super) fn of(view: &Arc<View>, room: &Arc<Room>) -> Self {
+        let feed = Feed::new(view, room, wanted(), &Before::Nothing).unwrap();
+        let (room, token) = (Arc::clone(room), Before::Lost(Reason::Gap));
+        Self { feed, room, map: Map::new(), versions: BTreeMap::new(), token }
     }
 
     pub(super) fn reconnect_to(&mut self, view: &Arc<View>) {
-        self.feed = Feed::new(view, wanted(), &self.token).unwrap();
+        self.feed = Feed::new(view, &self.room, wanted(), &self.token).unwrap();
     }
 
     pub(super) fn reconnect(&mut self, world: &World) {
