@@ -2,6 +2,7 @@
 //!
 //! Every row compares a figure of ours with a reference measured in the same run: a consumer that does nothing
 //! with what it fetches, a handler that looks nothing up behind the same server, the configured memory budget.
+//! `cargo bench --bench measure -- rebuild` measures the rebuild alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,13 +45,16 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.get(1..) {
-        Some(["noop-consumer", bootstrap, topic]) => noop::consume(bootstrap, topic),
+        Some(["noop-consumer", bootstrap, topic, pace @ ..]) => {
+            noop::consume(bootstrap, topic, pace.first().and_then(|pace| pace.parse().ok()));
+        }
         // By hand, to look at the service under a profiler.
         Some(["load", bootstrap, topic, count]) => load::fill(bootstrap, topic, count.parse().unwrap()),
         Some(["noop-server", address]) => noop::serve(address),
         // By hand, in a minute.
         Some(["watches"]) => run(200_000, measure::watches_only),
-        _ => run(2_000_000, measure::restore),
+        Some(["rebuild", ..]) => run(1_000_000, measure::rebuild),
+        _ => run(2_000_000, measure::all),
     }
 }
 

@@ -7,10 +7,11 @@ use crate::eventually::within;
 use crate::kafka::{TestKafka, free_ports};
 use crate::machine;
 use crate::process::Process;
+use crate::rebuild::{self, Source};
 use crate::report::Report;
 use crate::service::{BLOCK_CACHE_MIB, Service, get};
 use crate::wrk::{self, Load};
-use crate::{queries, rebuild, watches};
+use crate::{queries, watches};
 
 /// Runs of the no-op consumer; the median counts.
 const RUNS: usize = 3;
@@ -18,8 +19,8 @@ const WRK_SECONDS: u32 = 6;
 const WRK_ROUNDS: usize = 3;
 const WARM_UP_SECONDS: u32 = 15;
 
-/// Restores the view from nothing, then looks keys up, then restarts it.
-pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
+/// Restores the view from nothing, then looks keys up, rebuilds it, then restarts it.
+pub fn all(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
     let noop = noop_consumer(kafka.bootstrap(), topic, records);
     let mut service = Service::start(kafka.bootstrap(), topic);
     let took = service.wait_until_ready();
@@ -45,7 +46,8 @@ pub fn restore(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
     // Block cache, three memtables, fetch queue and two batches.
     let budget = (BLOCK_CACHE_MIB + 3 * 64 + 16 + 2 * 8) << 20;
     report.at_most("rss", "peak MiB against the configured budget", mib(rss), mib(budget), 1.5);
-    rebuild::measure(&service, records, cpu / count * 1e6, report);
+    let source = Source { bootstrap: kafka.bootstrap(), topic, records };
+    rebuild::measure(&service, source, cpu / count * 1e6, report);
     queries::measure(&service, records, report);
     watches::measure(kafka.bootstrap(), topic, &service, records, report);
     service.wait_until_live();
@@ -68,6 +70,15 @@ pub fn watches_only(kafka: &TestKafka, topic: &str, records: u64, report: &mut R
     let service = Service::start(kafka.bootstrap(), topic);
     service.wait_until_ready();
     watches::measure(kafka.bootstrap(), topic, &service, records, report);
+}
+
+/// Rebuilds the view, and nothing else.
+pub fn rebuild(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
+    let service = Service::start(kafka.bootstrap(), topic);
+    service.wait_until_ready();
+    let cpu = machine::cpu_seconds(service.process.id()) / records as f64 * 1e6;
+    let source = Source { bootstrap: kafka.bootstrap(), topic, records };
+    rebuild::measure(&service, source, cpu, report);
 }
 
 struct Noop {

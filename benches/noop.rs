@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -32,8 +32,8 @@ fn config(bootstrap: &str, topic: &str) -> Config {
         .into_config()
 }
 
-/// Fetches the whole topic and touches each record once; prints the records seen.
-pub fn consume(bootstrap: &str, topic: &str) {
+/// Fetches the whole topic and touches each record once, at most `pace` of them a second; prints the records seen.
+pub fn consume(bootstrap: &str, topic: &str, pace: Option<f64>) {
     let config = config(bootstrap, topic);
     let cluster = Arc::new(Cluster::new(&config.kafka, "noop", CancellationToken::new()).unwrap());
     let state = loop {
@@ -48,7 +48,7 @@ pub fn consume(bootstrap: &str, topic: &str) {
         source.assign(*partition, start);
         left.insert(*partition, log.end);
     }
-    let (mut records, mut bytes) = (0_u64, 0);
+    let (mut records, mut bytes, begun) = (0_u64, 0, Instant::now());
     while !left.is_empty() {
         source.poll(Duration::from_millis(100), &mut |event| {
             match event {
@@ -61,6 +61,10 @@ pub fn consume(bootstrap: &str, topic: &str) {
             }
             ControlFlow::Continue(())
         });
+        if let Some(pace) = pace {
+            let due = begun + Duration::from_secs_f64(records as f64 / pace);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
     }
     println!("{records} {bytes} {}", crate::machine::cpu_seconds(std::process::id()));
 }
