@@ -181,6 +181,14 @@ impl Batch {
         Ok(())
     }
 
+    /// Forgets the changes of a slot, which were written elsewhere; how far its partition gets stays.
+    pub fn forget_changes(&mut self, slot: SlotNumber) {
+        self.rows.retain(|row| row.slot != slot);
+        if self.rows.is_empty() {
+            (self.arena, self.rows) = (Vec::new(), Vec::new());
+        }
+    }
+
     /// Empties the batch; the memory is kept unless one huge record made it grow far beyond `bytes`.
     pub fn clear(&mut self, bytes: usize) {
         self.arena.clear();

@@ -18,13 +18,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use self::coordinator::ReaderPort;
 use self::pace::Pace;
-use self::reader::Reader;
+use self::reader::{Filled, Reader};
 use crate::batch::Batch;
 use crate::config::sections::Config;
 use crate::kafka::{Cluster, KafkaSource};
 use crate::source::Source;
-use crate::store::Writer;
-use crate::supervisor::Supervisor;
+use crate::store::{Stager, Writer};
+use crate::supervisor::{self, Supervisor};
 use crate::view::View;
 
 /// Batches in being per reader: one is filled while another is on its way.
@@ -58,9 +58,11 @@ pub fn start(
     let batches = Batches { filled: filled_in, empty };
     let source = |role: &str| KafkaSource::new(&config.kafka, &view.config().topic, role, cluster);
     let live = source(name.as_str());
-    let live = start_reader(live, "reader", &batches, view, config, supervisor)?;
+    let live = start_reader(live, None, &batches, view, config, supervisor)?;
     let builder = source(&format!("{name}-builder"));
-    let builder = start_reader(builder, "builder", &batches, view, config, supervisor)?;
+    let gathered = usize::try_from(config.store.write_buffer.as_u64()).unwrap_or(usize::MAX);
+    let stager = Stager::new(view.store(), gathered)?;
+    let builder = start_reader(builder, Some(stager), &batches, view, config, supervisor)?;
     drop(batches);
     let ports = writer::Ports { filled, emptied, work };
     let writer = writer::WriteLoop::new(store, Arc::clone(view.progress()), ports, arena, supervisor.stop());
@@ -81,13 +83,13 @@ pub fn start(
 
 /// The readers' ends of the channels to the writer.
 struct Batches {
-    filled: Sender<Batch>,
+    filled: Sender<Filled>,
     empty: Receiver<Batch>,
 }
 
 fn start_reader(
     source: impl Source + 'static,
-    role: &str,
+    stager: Option<Stager>,
     batches: &Batches,
     view: &View,
     config: &Config,
@@ -105,7 +107,17 @@ fn start_reader(
     };
     let pace = Arc::new(Pace::default());
     let reader = Reader::new(source, ports, config.batch.clone(), Arc::clone(&pace), supervisor.stop());
-    supervisor.thread(format!("{}-{role}", view.name()), move || reader.run())?;
+    match stager {
+        None => supervisor.thread(format!("{}-reader", view.name()), move || reader.run())?,
+        Some(stager) => {
+            let reader = reader.with_stager(stager);
+            supervisor.thread(format!("{}-builder", view.name()), move || {
+                // The threads of the client it reads with stand back as well.
+                supervisor::stand_back();
+                reader.run()
+            })?;
+        }
+    }
     Ok(ReaderPort { commands, failures, pace })
 }
 

@@ -16,13 +16,15 @@ mod range;
 mod rows;
 mod slot;
 mod snapshot;
+mod staged;
+mod sweep;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rocksdb::{DB, Range, ReadOptions};
+use rocksdb::{DB, Options, Range, ReadOptions};
 
 pub use entries::{Entries, Extent, Step};
 pub use error::{Error, Result};
@@ -35,6 +37,7 @@ pub use range::{KeyRange, Order};
 pub use rows::Rows;
 pub use slot::{Slot, SlotTable};
 pub use snapshot::Snapshot;
+pub use staged::{Staged, Stager};
 pub use writer::{BuildPlan, RowEdit, Writer};
 
 use self::found::Newest;
@@ -43,6 +46,8 @@ use crate::entry::{self, KEY_PREFIX_BYTES};
 /// The read side of a view's store, shared by all readers.
 pub struct Store {
     db: DB,
+    /// What the database was opened with: its files are written so, whoever writes them.
+    options: Options,
     dir: PathBuf,
     identity: Identity,
     /// Shared with the compactions.

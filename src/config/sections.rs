@@ -177,7 +177,7 @@ pub struct StoreConfig {
     #[serde(with = "units::size")]
     #[schemars(with = "units::Size")]
     pub block_cache: ByteSize,
-    /// Size of one memtable.
+    /// Size of one memtable, and of what a rebuild gathers before it writes.
     #[serde(with = "units::size")]
     #[schemars(with = "units::Size")]
     pub write_buffer: ByteSize,

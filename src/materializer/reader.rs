@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender};
@@ -17,9 +17,18 @@ use crate::interpretation::latest_value;
 use crate::position::Partition;
 use crate::record::Record;
 use crate::source::{Event, Failure, Source, Start};
+use crate::store::{Staged, Stager};
 
 /// How long a poll waits when nothing is gathered: bounds how late a command is seen.
 const IDLE: Duration = Duration::from_millis(100);
+
+/// How long changes to slots that do not answer are gathered at most: large files of them are cheap.
+const GATHERING: Duration = Duration::from_secs(1);
+/// A batch of small records is full as well when it has so many that they average fewer bytes.
+const GATHERED_BYTES: usize = 256;
+/// How long, and how often, it is waited for files to be compacted before there are more.
+const CROWDED: Duration = Duration::from_secs(5);
+const CROWDED_LOOK: Duration = Duration::from_millis(20);
 
 /// What the coordinator asks of the reader.
 pub(super) enum Command {
@@ -45,11 +54,24 @@ pub(super) struct PartitionFailure {
     pub(super) failure: Failure,
 }
 
+/// What a reader hands to the writer: positions, and the changes that lead there.
+pub(super) struct Filled {
+    pub(super) batch: Batch,
+    /// Changes that are no longer in the batch.
+    pub(super) staged: Staged,
+}
+
+/// What a batch may hold.
+struct Room {
+    records: usize,
+    bytes: u64,
+}
+
 /// The reader's ends of its channels.
 pub(super) struct Ports {
     pub(super) commands: Receiver<Command>,
     pub(super) failures: Sender<PartitionFailure>,
-    pub(super) filled: Sender<Batch>,
+    pub(super) filled: Sender<Filled>,
     pub(super) empty: Receiver<Batch>,
 }
 
@@ -60,6 +82,12 @@ pub(super) struct Reader<S> {
     limits: BatchConfig,
     pace: Arc<Pace>,
     throttle: Throttle,
+    /// Of a reader that only fills slots which do not answer.
+    stager: Option<Stager>,
+    /// What is read now is for files.
+    gathers: bool,
+    /// A partition was read to its end.
+    at_end: bool,
     slots: BTreeMap<Partition, SlotNumber>,
     stop: CancellationToken,
 }
@@ -72,7 +100,14 @@ impl<S: Source> Reader<S> {
         pace: Arc<Pace>,
         stop: CancellationToken,
     ) -> Self {
-        Self { source, ports, limits, pace, throttle: Throttle::new(), slots: BTreeMap::new(), stop }
+        let (throttle, slots) = (Throttle::new(), BTreeMap::new());
+        let (stager, gathers, at_end) = (None, false, false);
+        Self { source, ports, limits, pace, throttle, stager, gathers, at_end, slots, stop }
+    }
+
+    /// Has what fills slots that do not answer be handed over as files.
+    pub(super) fn with_stager(self, stager: Stager) -> Self {
+        Self { stager: Some(stager), gathers: true, ..self }
     }
 
     /// Reads until asked to stop; what was gathered by then is handed over.
@@ -90,6 +125,7 @@ impl<S: Source> Reader<S> {
         while !self.stop.is_cancelled() {
             while let Ok(command) = self.ports.commands.try_recv() {
                 self.hand_over_filled(batch)?;
+                self.gathers = self.stager.is_some();
                 self.obey(command);
             }
             match self.throttle.rest(&self.pace) {
@@ -120,8 +156,8 @@ impl<S: Source> Reader<S> {
 
     fn poll(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let wait = if batch.is_empty() { IDLE } else { self.age_max().saturating_sub(batch.age()) };
-        let (slots, failures, limits) = (&mut self.slots, &self.ports.failures, &self.limits);
-        let (mut failed, mut records) = (Vec::new(), 0);
+        let (room, mut failed, mut records) = (self.room(), Vec::new(), 0);
+        let (slots, failures, at_end) = (&mut self.slots, &self.ports.failures, &mut self.at_end);
         self.source.poll(wait, &mut |event| {
             match event {
                 Event::Record(record) => {
@@ -129,6 +165,7 @@ impl<S: Source> Reader<S> {
                     gather(batch, slots, &record);
                 }
                 Event::End { partition, position } => {
+                    *at_end = true;
                     if let Some(slot) = slots.get(&partition) {
                         batch.reach(*slot, partition, position);
                     }
@@ -139,7 +176,7 @@ impl<S: Source> Reader<S> {
                     failed.extend(read.map(|slot| PartitionFailure { partition, slot, failure }));
                 }
             }
-            if is_full(batch, limits) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if room.is_full(batch) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         self.throttle.note(&self.pace, records);
         for failure in failed {
@@ -149,34 +186,66 @@ impl<S: Source> Reader<S> {
     }
 
     fn is_due(&self, batch: &Batch) -> bool {
-        is_full(batch, &self.limits) || (!batch.is_empty() && batch.age() >= self.age_max())
+        self.room().is_full(batch) || (!batch.is_empty() && batch.age() >= self.age_max())
+    }
+
+    /// Returns what a batch may hold.
+    fn room(&self) -> Room {
+        match &self.stager {
+            Some(stager) if self.gathers => Room {
+                records: (stager.bytes_max() / GATHERED_BYTES).max(1),
+                bytes: stager.bytes_max() as u64,
+            },
+            _ => Room { records: self.limits.records_max, bytes: self.limits.bytes_max.as_u64() },
+        }
     }
 
     fn age_max(&self) -> Duration {
         match self.pace.follows() {
             true => self.limits.wait_following,
+            false if self.gathers && !self.at_end => GATHERING,
             false => self.limits.wait_restoring,
         }
     }
 
-    fn hand_over_filled(&self, batch: &mut Batch) -> anyhow::Result<()> {
+    fn hand_over_filled(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let filled = std::mem::replace(batch, Batch::new(0, false));
         *batch = self.hand_over(filled)?;
         Ok(())
     }
 
     /// Waits while the writer is busy: the source is not polled, and stops fetching.
-    fn hand_over(&self, batch: Batch) -> anyhow::Result<Batch> {
+    fn hand_over(&mut self, mut batch: Batch) -> anyhow::Result<Batch> {
         if batch.is_empty() {
             return Ok(batch);
         }
-        self.ports.filled.send(batch).ok().context("the writer is gone")?;
+        let staged = self.stage(&mut batch);
+        self.ports.filled.send(Filled { batch, staged }).ok().context("the writer is gone")?;
         self.ports.empty.recv().context("the writer is gone")
+    }
+
+    /// Takes out of the batch what can be handed over as files; what cannot is written as any other.
+    fn stage(&mut self, batch: &mut Batch) -> Staged {
+        self.at_end = false;
+        let Some(stager) = &mut self.stager else { return Staged::default() };
+        // A build that has nearly caught up is to catch up soon.
+        self.gathers = stager.fills(batch);
+        let staged = stager.stage(batch).unwrap_or_else(|error| {
+            tracing::warn!(%error, "changes of a rebuild cannot be staged as files, they are written one by one");
+            Staged::default()
+        });
+        let begun = Instant::now();
+        while stager.is_crowded() && begun.elapsed() < CROWDED && !self.stop.is_cancelled() {
+            std::thread::sleep(CROWDED_LOOK);
+        }
+        staged
     }
 }
 
-fn is_full(batch: &Batch, limits: &BatchConfig) -> bool {
-    batch.len() >= limits.records_max || batch.bytes() as u64 >= limits.bytes_max.as_u64()
+impl Room {
+    fn is_full(&self, batch: &Batch) -> bool {
+        batch.len() >= self.records || batch.bytes() as u64 >= self.bytes
+    }
 }
 
 fn gather(batch: &mut Batch, slots: &BTreeMap<Partition, SlotNumber>, record: &Record<'_>) {

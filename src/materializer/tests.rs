@@ -14,8 +14,8 @@ use crate::position::{Partition, Position};
 use crate::progress::{Place, Waiters};
 use crate::source::Failure;
 
-const ONE_BY_ONE: Limits = Limits { records_max: 1, bytes_max: 1 << 20 };
-const WIDE: Limits = Limits { records_max: 1000, bytes_max: 1 << 20 };
+const ONE_BY_ONE: Limits = Limits { records_max: 1, bytes_max: 1 << 20, staged: None };
+const WIDE: Limits = Limits { records_max: 1000, bytes_max: 1 << 20, staged: None };
 
 fn restored(topic: &ScriptedTopic, limits: Limits) -> Pipeline {
     let mut pipeline = Pipeline::new(topic, limits);
@@ -102,7 +102,7 @@ fn a_restart_goes_on_at_the_stored_position_and_reads_nothing_twice() {
 #[test]
 fn a_poll_ends_with_a_full_batch_however_much_has_arrived() {
     let records: Vec<_> = (0..50).map(|offset| row(offset, "a", Some(&"x".repeat(1000)))).collect();
-    let limits = Limits { records_max: 1000, bytes_max: 3000 };
+    let limits = Limits { records_max: 1000, bytes_max: 3000, staged: None };
     let pipeline = restored(&ScriptedTopic::of(vec![ScriptedPartition::new(records)]), limits);
     assert_eq!(pipeline.positions(), [Position::new(50)]);
     assert!(pipeline.batches() >= 50 / 3, "{} batches", pipeline.batches());
@@ -179,6 +179,31 @@ fn record() -> impl Strategy<Value = (u8, Option<u8>, Option<String>)> {
     (0..3_u8, proptest::option::weighted(0.95, 0..12_u8), value)
 }
 
+type MadeUp = ((u8, Option<u8>, Option<String>), i64);
+
+/// Appends a made-up record to the topic and to the fold of what the view is to hold.
+fn append(topic: &ScriptedTopic, fold: &mut BTreeMap<Vec<u8>, Vec<u8>>, made_up: MadeUp) {
+    let ((partition, key, value), gap) = made_up;
+    // A key belongs to one partition, as with any partitioner.
+    let key = key.map(|key| format!("k{partition}-{key}").into_bytes());
+    let mut record = row(topic.next(partition.into()) + gap - 1, "", value.as_deref());
+    record.key.clone_from(&key);
+    topic.append(partition.into(), record);
+    if let Some(key) = key {
+        match value {
+            Some(value) => fold.insert(key, value.into_bytes()),
+            None => fold.remove(&key),
+        };
+    }
+}
+
+fn assert_is_fold(topic: &ScriptedTopic, pipeline: &Pipeline, fold: &BTreeMap<Vec<u8>, Vec<u8>>) {
+    pipeline.wait_until_read();
+    assert_eq!(pipeline.contents(), *fold);
+    let ends: Vec<_> = (0..3).map(|partition| Position::new(topic.next(partition))).collect();
+    assert_eq!(pipeline.positions(), ends);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -191,29 +216,35 @@ proptest! {
         restarts in proptest::collection::vec(0..120_usize, 0..3),
     ) {
         let topic = ScriptedTopic::of((0..3).map(|_| ScriptedPartition::new(vec![])).collect());
-        let mut pipeline = Pipeline::new(&topic, Limits { records_max, bytes_max });
+        let mut pipeline = Pipeline::new(&topic, Limits { records_max, bytes_max, staged: None });
         pipeline.start();
         let mut fold = BTreeMap::new();
-        for (number, ((partition, key, value), gap)) in records.into_iter().enumerate() {
-            // A key belongs to one partition, as with any partitioner.
-            let key = key.map(|key| format!("k{partition}-{key}"));
-            let offset = topic.next(partition.into()) + gap - 1;
-            let mut record = row(offset, "", value.as_deref());
-            record.key = key.clone().map(String::into_bytes);
-            topic.append(partition.into(), record);
-            if let Some(key) = key.map(String::into_bytes) {
-                match value {
-                    Some(value) => fold.insert(key, value.into_bytes()),
-                    None => fold.remove(&key),
-                };
-            }
+        for (number, made_up) in records.into_iter().enumerate() {
+            append(&topic, &mut fold, made_up);
             if restarts.contains(&number) {
                 pipeline.restart();
             }
         }
-        pipeline.wait_until_read();
-        prop_assert_eq!(pipeline.contents(), fold);
-        let ends: Vec<_> = (0..3).map(|partition| Position::new(topic.next(partition))).collect();
-        prop_assert_eq!(pipeline.positions(), ends);
+        assert_is_fold(&topic, &pipeline, &fold);
+    }
+
+    #[test]
+    fn a_build_from_files_is_the_fold_of_its_records_whatever_the_batches_and_restarts(
+        before in proptest::collection::vec((record(), 1..4_i64), 1..120),
+        after in proptest::collection::vec((record(), 1..4_i64), 0..20),
+        staged in prop_oneof![Just(1), Just(1000), Just(3000)],
+        records_max in 1..40_usize,
+        restarts in 0..3,
+    ) {
+        let topic = ScriptedTopic::of((0..3).map(|_| ScriptedPartition::new(vec![])).collect());
+        let mut fold = BTreeMap::new();
+        before.into_iter().for_each(|made_up| append(&topic, &mut fold, made_up));
+        let mut pipeline = Pipeline::new(&topic, Limits { records_max, bytes_max: 400, staged: Some(staged) });
+        pipeline.start();
+        for _ in 0..restarts {
+            pipeline.restart();
+        }
+        after.into_iter().for_each(|made_up| append(&topic, &mut fold, made_up));
+        assert_is_fold(&topic, &pipeline, &fold);
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use tokio_util::sync::CancellationToken;
 
+use super::reader::Filled;
 use crate::batch::Batch;
 use crate::entry::SlotNumber;
 use crate::position::{Partition, Position};
@@ -42,7 +43,7 @@ pub(super) enum Work {
 
 /// The writer's ends of its channels.
 pub(super) struct Ports {
-    pub(super) filled: Receiver<Batch>,
+    pub(super) filled: Receiver<Filled>,
     pub(super) emptied: Sender<Batch>,
     pub(super) work: Receiver<Work>,
 }
@@ -81,8 +82,8 @@ impl WriteLoop {
                     Ok(asked) => self.work(asked)?,
                     Err(_) => (steered, work) = (false, never()),
                 },
-                recv(filled) -> batch => match batch {
-                    Ok(batch) => self.apply(batch)?,
+                recv(filled) -> handed => match handed {
+                    Ok(filled) => self.apply(filled)?,
                     Err(_) => (reading, filled) = (false, never()),
                 },
                 default(HOUSEKEEPING) => {}
@@ -101,10 +102,13 @@ impl WriteLoop {
         self.store.close().inspect_err(|error| leave_word(&store, error)).context("closing the store")
     }
 
-    fn apply(&mut self, mut batch: Batch) -> anyhow::Result<()> {
+    fn apply(&mut self, filled: Filled) -> anyhow::Result<()> {
+        let Filled { mut batch, staged } = filled;
         let begun = Instant::now();
         self.store.set_behind(self.is_behind());
         let told = telling::before(&self.store.store().table(), &batch);
+        // Order matters: no position is written before what leads there.
+        self.retry(|store| store.take_over(&staged))?;
         self.retry(|store| store.apply(&mut batch))?;
         self.wake(&batch);
         telling::applied(self.progress.changes(), &told, &mut batch);
@@ -189,8 +193,8 @@ impl WriteLoop {
             Work::Settle(answer) => {
                 // What was handed over before lies in the channel; more may follow for ever.
                 for _ in 0..self.ports.filled.len() {
-                    if let Ok(batch) = self.ports.filled.try_recv() {
-                        self.apply(batch)?;
+                    if let Ok(filled) = self.ports.filled.try_recv() {
+                        self.apply(filled)?;
                     }
                 }
                 let _ = answer.send(());

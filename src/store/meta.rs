@@ -38,6 +38,16 @@ pub struct SlotRow {
     pub verified: Verified,
     /// How the slot came to be.
     pub build: Build,
+    /// Where the last files led that were taken over. Beyond the position the slot may hold anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<Position>,
+}
+
+impl SlotRow {
+    /// Returns whether the slot may hold what its position does not tell: the process ended in between.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.staged.is_some_and(|staged| staged > self.position)
+    }
 }
 
 /// How a slot came to be. It may serve once its position has reached `high`.

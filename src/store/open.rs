@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Options, WriteBatch, WriteOptions};
+use rocksdb::{ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Options, WriteBatch};
 
 use super::damage;
 use super::error::{Error, Result};
@@ -16,9 +16,10 @@ use super::markers;
 use super::meta::{self, COUNTERS_KEY, IDENTITY_KEY};
 use super::options::Resources;
 use super::slot::{Slot, SlotTable};
-use super::writer::{Recovered, Writer};
+use super::writer::{Recovered, Writer, synced};
 use super::{Sizes, Store};
 use crate::config::sections::OnCorruption;
+use crate::entry::SlotNumber;
 use crate::position::Partition;
 
 const DATABASE: &str = "db";
@@ -88,14 +89,12 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     if known.is_none() {
         let mut rows = WriteBatch::default();
         meta::put(&mut rows, &IDENTITY_KEY, &identity)?;
-        let mut synced = WriteOptions::default();
-        synced.set_sync(true);
-        db.write_opt(rows, &synced)?;
+        db.write_opt(rows, &synced())?;
         Identity::keep_draft(dir)?;
     } else if meta::get::<Identity>(&db, &IDENTITY_KEY)?.as_ref() != Some(&identity) {
         return Err(Error::corrupt("the database is empty or belongs to another directory"));
     }
-    assemble(db, dir.to_owned(), identity, table)
+    assemble(db, options, dir.to_owned(), identity, table)
 }
 
 /// The one column family is named, so that there is a handle of it for reads of many keys.
@@ -106,6 +105,7 @@ fn open_database(options: &Options, path: &Path) -> std::result::Result<DB, rock
 
 fn assemble(
     db: DB,
+    options: Options,
     dir: PathBuf,
     identity: Identity,
     shared: Arc<ArcSwap<SlotTable>>,
@@ -115,7 +115,8 @@ fn assemble(
         .map(|(number, row)| (number, Arc::new(Slot::from_row(number, row))))
         .collect();
     let counters: meta::Counters = meta::get(&db, &COUNTERS_KEY)?.unwrap_or_default();
-    let rows: BTreeMap<Partition, meta::PartitionRow> = meta::partition_rows(&db)?.into_iter().collect();
+    let mut rows: BTreeMap<Partition, meta::PartitionRow> = meta::partition_rows(&db)?.into_iter().collect();
+    give_up_builds_ahead(&db, &mut rows, &slots)?;
     let mut table = SlotTable::default();
     table.generation = counters.generation;
     table.was_complete = counters.complete;
@@ -133,10 +134,28 @@ fn assemble(
     // A slot no partition refers to was on its way out when the process ended.
     let retired = slots.into_values().collect();
     shared.store(Arc::new(table.relocated()));
-    let store = Arc::new(Store { db, dir, identity, table: shared });
+    let store = Arc::new(Store { db, options, dir, identity, table: shared });
     let writer = Writer::new(Arc::clone(&store), Recovered { counters, retired });
     tracing::debug!(sizes = ?store.sizes() as Sizes, "store opened");
     Ok((store, writer))
+}
+
+/// The process ended while files were taken over: what such a slot holds is not known. It is built once more.
+fn give_up_builds_ahead(
+    db: &DB,
+    rows: &mut BTreeMap<Partition, meta::PartitionRow>,
+    slots: &BTreeMap<SlotNumber, Arc<Slot>>,
+) -> Result<()> {
+    let mut write = WriteBatch::default();
+    for (partition, row) in rows {
+        let slot = row.building.and_then(|number| slots.get(&number)).map(|slot| slot.row());
+        let Some(slot) = slot.filter(meta::SlotRow::is_ahead) else { continue };
+        tracing::info!(partition, "a build was interrupted while files were taken over, it begins anew");
+        let requested = row.serving.and(Some(slot.build.reason));
+        *row = meta::PartitionRow { building: None, requested: row.requested.or(requested), ..*row };
+        meta::put(&mut write, &meta::partition_key(*partition), row)?;
+    }
+    Ok(db.write(write)?)
 }
 
 fn opening(error: rocksdb::Error, dir: &Path) -> Error {

@@ -1,12 +1,15 @@
 //! RocksDB settings; the numbers were measured on 256-byte values with two cores.
 
+use std::thread;
+
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
     Env, InfoLogger, LogLevel, Options, WriteBufferManager,
 };
 
-use super::error::Result;
+use super::error::{Error, Result};
 use crate::config::sections::{OnCorruption, StoreConfig};
+use crate::supervisor;
 
 /// Estimated size of a cached block, which sizes the cache's table.
 const BLOCK_BYTES: usize = 4 * 1024;
@@ -14,6 +17,10 @@ const BLOCK_BYTES: usize = 4 * 1024;
 const DELETION_WINDOW: usize = 10_000;
 /// Share of a memtable for the filter that spares most look-ups the walk through it: some 25 bits per small entry.
 const MEMTABLE_FILTER: f64 = 0.01;
+
+/// Size of the files of a small store; those of a larger one grow with its levels. A slot that is given up frees whole
+/// files, so they are to be small beside a slot.
+const FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What all stores of a process share: memory budgets and background threads.
 pub struct Resources {
@@ -31,9 +38,7 @@ impl Resources {
     pub fn new(config: &StoreConfig, views: usize) -> Result<Self> {
         let cache = Cache::new_hyper_clock_cache(bytes(config.block_cache), BLOCK_BYTES);
         let budget = Self::memtable_budget(config, views);
-        let mut env = Env::new()?;
-        env.set_background_threads(jobs(config));
-        env.set_high_priority_background_threads(1);
+        let env = environment(jobs(config))?;
         // A stall would stop every view of the process; a flush is started instead.
         let write_buffers = WriteBufferManager::new_write_buffer_manager(budget, false);
         Ok(Self { config: config.clone(), cache, write_buffers, env })
@@ -69,6 +74,8 @@ impl Resources {
         options.set_memtable_whole_key_filtering(true);
         options.set_memtable_prefix_bloom_ratio(MEMTABLE_FILTER);
         options.set_compression_type(DBCompressionType::Lz4);
+        options.set_target_file_size_base(FILE_BYTES);
+        options.set_target_file_size_multiplier(2);
         options.set_bytes_per_sync(1024 * 1024);
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_max_total_wal_size(bytes(self.config.write_buffer) as u64 * 4);
@@ -94,6 +101,21 @@ impl Resources {
     }
 }
 
+/// Returns the environment with its background threads, which stand back as the thread does that starts them.
+fn environment(jobs: i32) -> Result<Env> {
+    let start = move || {
+        supervisor::stand_back();
+        let mut env = Env::new()?;
+        env.set_background_threads(jobs);
+        env.set_high_priority_background_threads(1);
+        Ok::<_, rocksdb::Error>(env)
+    };
+    let refused = |detail: String| Error::Refused { detail };
+    let starter = thread::Builder::new().name("rocksdb-starter".to_owned()).spawn(start);
+    let started = starter.map_err(|error| refused(error.to_string()))?.join();
+    Ok(started.map_err(|_| refused("its threads do not start".to_owned()))??)
+}
+
 fn bytes(size: bytesize::ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
@@ -102,8 +124,13 @@ fn jobs(config: &StoreConfig) -> i32 {
     i32::try_from(config.background_jobs).unwrap_or(i32::MAX)
 }
 
+/// What RocksDB warns of with every file that was staged, for nothing.
+const OF_STAGED_FILES: [&str; 2] =
+    ["is calculated based on TailPrefetchStats", "opened without unique ID to verify"];
+
 fn log(level: LogLevel, line: &str) {
     match level {
+        LogLevel::Warn if OF_STAGED_FILES.iter().any(|said| line.contains(said)) => {}
         LogLevel::Error | LogLevel::Fatal => tracing::error!(target: "rocksdb", "{}", line.trim_end()),
         LogLevel::Warn => tracing::warn!(target: "rocksdb", "{}", line.trim_end()),
         LogLevel::Debug | LogLevel::Info | LogLevel::Header => {

@@ -27,15 +27,16 @@ pub struct Slot {
     build: Build,
     position: AtomicI64,
     caught_up_at: AtomicI64,
-    /// Touched by the writer alone; readers see it through the table's locator.
+    /// Touched by those who write the slot alone; readers see it through the table's locator.
     ledger: Mutex<Ledger>,
 }
 
-/// What only the writer needs to know of a slot.
+/// What only those who write a slot need to know of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Ledger {
     pub(super) epoch: Option<(i32, Position)>,
     pub(super) verified: Verified,
+    pub(super) staged: Option<Position>,
 }
 
 impl Slot {
@@ -48,7 +49,7 @@ impl Slot {
             build: row.build,
             position: AtomicI64::new(row.position.get()),
             caught_up_at: AtomicI64::new(row.caught_up_at.map_or(NEVER, Millis::get)),
-            ledger: Mutex::new(Ledger { epoch: row.epoch, verified: row.verified }),
+            ledger: Mutex::new(Ledger { epoch: row.epoch, verified: row.verified, staged: row.staged }),
         }
     }
 
@@ -64,6 +65,7 @@ impl Slot {
             caught_up_at: self.caught_up_at(),
             verified: ledger.verified,
             build: self.build.clone(),
+            staged: ledger.staged,
         }
     }
 

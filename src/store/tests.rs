@@ -1,6 +1,7 @@
 mod damage;
 mod markers;
 mod snapshot;
+mod staged;
 
 use tempfile::TempDir;
 

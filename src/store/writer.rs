@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use rocksdb::{FlushOptions, WriteBatch, WriteOptions};
+use rocksdb::{FlushOptions, IngestExternalFileOptions, WriteBatch, WriteOptions};
 
 use super::Store;
 use super::error::{Error, Result};
 use super::meta::{self, Build, COUNTERS_KEY, Counters, PartitionRow, SlotRow};
 use super::slot::{Slot, SlotTable};
+use super::staged::{Staged, StagedFile};
 use crate::batch::Batch;
-use crate::entry::{self, SlotNumber};
+use crate::entry::SlotNumber;
 use crate::interpretation::RULES_LATEST_VALUE;
 use crate::partitioner::Verified;
 use crate::position::{Partition, Position};
@@ -20,10 +21,10 @@ use crate::topic_id::TopicId;
 /// The only one to write to a store.
 #[derive(Debug)]
 pub struct Writer {
-    store: Arc<Store>,
-    counters: Counters,
+    pub(super) store: Arc<Store>,
+    pub(super) counters: Counters,
     /// Slots out of the table whose entries still lie on disk.
-    retired: Vec<Arc<Slot>>,
+    pub(super) retired: Vec<Arc<Slot>>,
 }
 
 /// What was found in an opened store beside its table.
@@ -151,6 +152,32 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes over the files of slots that are still being filled; the positions they lead to are to be applied next.
+    ///
+    /// May be repeated after an error.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`].
+    pub fn take_over(&mut self, staged: &Staged) -> Result<()> {
+        let table = self.store.table();
+        let slot_of = |file: &StagedFile| table.building().values().find(|slot| slot.number() == file.slot);
+        let (mut files, mut write) = (Vec::new(), WriteBatch::default());
+        for (file, slot) in staged.files.iter().filter_map(|file| Some((file, slot_of(file)?))) {
+            slot.ledger().staged = Some(file.position);
+            meta::put(&mut write, &meta::slot_key(file.slot), &slot.row())?;
+            files.push(&file.path);
+        }
+        if files.is_empty() {
+            return Ok(());
+        }
+        // Order matters: files are on the disk at once, positions are later. A start that finds the slot ahead of
+        // its position gives it up.
+        self.store.db.write_opt(write, &synced())?;
+        let mut options = IngestExternalFileOptions::default();
+        options.set_move_files(true);
+        Ok(self.store.db.ingest_external_file_opts(&options, files)?)
+    }
+
     /// Takes notice of whether records that were written long ago may be still to come: tombstones are kept then.
     pub fn set_behind(&mut self, behind: bool) {
         let table = self.store.table();
@@ -183,6 +210,7 @@ impl Writer {
                 high: plan.high,
                 started_at: plan.observed_at,
             },
+            staged: None,
         };
         let mut table = SlotTable::clone(&self.store.table());
         let row = PartitionRow { building: Some(number), requested: None, ..table.row(plan.partition) };
@@ -317,27 +345,6 @@ impl Writer {
         Ok(self.store.db.write(write)?)
     }
 
-    /// Drops the entries of slots that no reader holds any more; returns how many slots that were.
-    ///
-    /// # Errors
-    /// As [`Writer::apply`].
-    pub fn sweep(&mut self) -> Result<usize> {
-        let before = self.retired.len();
-        while let Some(at) = self.retired.iter().position(|slot| Arc::strong_count(slot) == 1) {
-            let Some(slot) = self.retired.get(at) else { break };
-            let (start, end) = entry::slot_range(slot.number());
-            let mut write = WriteBatch::default();
-            write.delete_range(&start, &end);
-            write.delete(meta::slot_key(slot.number()));
-            self.store.db.write(write)?;
-            // Files go up to the bound and including it, and the end is where the next slot holds the empty key.
-            let last = [start.as_slice(), &[0xff; 16]].concat();
-            self.store.db.delete_file_in_range(&start, &last)?;
-            self.retired.swap_remove(at);
-        }
-        Ok(before - self.retired.len())
-    }
-
     /// Writes everything to disk; the last act before the store is closed.
     ///
     /// # Errors
@@ -347,8 +354,13 @@ impl Writer {
         let mut options = FlushOptions::default();
         options.set_wait(true);
         self.store.db.flush_opt(&options)?;
-        let mut synced = WriteOptions::default();
-        synced.set_sync(true);
-        Ok(self.store.db.write_opt(WriteBatch::default(), &synced)?)
+        Ok(self.store.db.write_opt(WriteBatch::default(), &synced())?)
     }
+}
+
+/// Returns how what must not be lost with the power is written.
+pub(super) fn synced() -> WriteOptions {
+    let mut synced = WriteOptions::default();
+    synced.set_sync(true);
+    synced
 }

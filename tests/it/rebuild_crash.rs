@@ -38,6 +38,8 @@ fn start<'k>(topic: &TestTopic<'k>, kafka: &'k TestKafka, group: &str) -> TestAp
     app.set("kafka.poll_interval", "200ms")
         .set("mirror.interval", "100ms")
         .set("batch.records_max", 100)
+        // A build gathers as much as a memtable holds: here a few thousand records.
+        .set("store.write_buffer", "1MiB")
         .set("rebuild.records_per_second", RECORDS_PER_SECOND)
         .start()
 }

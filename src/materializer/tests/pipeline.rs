@@ -20,7 +20,7 @@ use crate::position::{Partition, Position};
 use crate::progress::Progress;
 use crate::resume::BuildReason;
 use crate::source::Start;
-use crate::store::{BuildPlan, Opened, Resources, Store};
+use crate::store::{BuildPlan, Opened, Resources, Stager, Store};
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
@@ -31,6 +31,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub(super) struct Limits {
     pub(super) records_max: usize,
     pub(super) bytes_max: u64,
+    /// Bytes of the batches that are staged as files; none writes all records one by one.
+    pub(super) staged: Option<usize>,
 }
 
 struct Running {
@@ -81,7 +83,10 @@ impl Pipeline {
         let ports = reader::Ports { commands: commands_out, failures: failures_in, filled: filled_in, empty };
         let pace = Arc::new(Pace::default());
         pace.set_following(true);
-        let reader = Reader::new(self.topic.source(), ports, limits, pace, stop.clone());
+        let mut reader = Reader::new(self.topic.source(), ports, limits, pace, stop.clone());
+        if let Some(bytes_max) = self.limits.staged {
+            reader = reader.with_stager(Stager::new(&store, bytes_max).unwrap());
+        }
         let ports = writer::Ports { filled, emptied, work: work_out };
         let writer = WriteLoop::new(writer, Arc::clone(&self.progress), ports, 64, stop.clone());
         let threads =
