@@ -17,6 +17,7 @@ mod rows;
 mod slot;
 mod snapshot;
 mod staged;
+mod stretch;
 mod sweep;
 mod writer;
 

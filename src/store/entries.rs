@@ -5,16 +5,19 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::sync::Arc;
 
-use rocksdb::{DBRawIterator, ReadOptions};
+use rocksdb::{DBRawIterator, ErrorKind, ReadOptions};
 
 use super::error::{Error, Result};
-use super::found::EntryRef;
-use super::range::Order;
+use super::found::{EntryRef, Rank};
+use super::range::{KeyRange, Order};
 use super::slot::Slot;
+use super::stretch::Stretch;
 use crate::entry::{EntryHeader, KEY_PREFIX_BYTES};
 
 /// Keys without a value that are passed in one step: a walk over any number of them must be possible to leave.
 const PASSED_MAX: u32 = 1000;
+/// Deleted keys that are still stored and that RocksDB passes in one go: a few milliseconds' worth.
+pub(super) const SKIPPED_MAX: u64 = 10_000;
 
 /// How much of a range is going to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +41,43 @@ pub enum Step<'e> {
 
 /// A walk over entries; see [`Snapshot::entries`](super::Snapshot::entries).
 pub struct Entries<'a> {
-    /// Sources that stand at an entry, the next one on top.
+    way: Way<'a>,
+    /// Sources that stand at a key, the next one on top.
     waiting: BinaryHeap<Source<'a>>,
     /// The source whose key was handed out last.
     current: Option<Source<'a>>,
     hidden: u64,
 }
 
-/// One slot, and the entry the walk has come to in it.
+/// How a walk goes.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) snapshot: &'a rocksdb::Snapshot<'a>,
+    pub(super) order: Order,
+    pub(super) extent: Extent,
+    /// Deleted keys that RocksDB passes in one go.
+    pub(super) skipped_max: u64,
+}
+
+/// One slot, and the key the walk has come to in it.
 struct Source<'a> {
     rows: DBRawIterator<'a>,
     slot: &'a Arc<Slot>,
     order: Order,
     key: Vec<u8>,
-    header: EntryHeader,
+    /// None at the end of a stretch: the key is not stored, and nothing before it.
+    header: Option<EntryHeader>,
+    /// What the rows lie in.
+    rest: KeyRange,
+    stretch: Stretch,
+}
+
+/// What rows come to.
+enum Stop {
+    Row,
+    End,
+    /// Too many deleted keys.
+    GivenUp,
 }
 
 impl Extent {
@@ -62,22 +88,77 @@ impl Extent {
     }
 }
 
+impl<'a> Way<'a> {
+    fn rows(&self, slot: &Slot, range: &KeyRange, skipped_max: u64) -> DBRawIterator<'a> {
+        let (start, end) = range.in_slot(slot.number());
+        let mut read = self.extent.reading();
+        read.set_iterate_lower_bound(start);
+        read.set_iterate_upper_bound(end);
+        read.set_max_skippable_internal_keys(skipped_max);
+        let mut rows = self.snapshot.raw_iterator_opt(read);
+        match self.order {
+            Order::Ascending => rows.seek_to_first(),
+            Order::Descending => rows.seek_to_last(),
+        }
+        rows
+    }
+
+    /// Comes to the first key of what is left of a slot, or to the end of a stretch without one; none where nothing is
+    /// left. `key` is only room.
+    fn open(
+        &self,
+        slot: &'a Arc<Slot>,
+        mut rest: KeyRange,
+        mut stretch: Stretch,
+        key: Vec<u8>,
+    ) -> Result<Option<Source<'a>>> {
+        let mut passed = None;
+        loop {
+            let last = stretch.last(&rest, self.order);
+            let part = last.as_ref().map(|last| rest.up_to(last, self.order));
+            // The shortest there is takes what it takes.
+            let skipped_max = if stretch.is_shortest() { 0 } else { self.skipped_max };
+            let rows = self.rows(slot, part.as_ref().unwrap_or(&rest), skipped_max);
+            match (stop(&rows, slot)?, last) {
+                (Stop::Row, _) => return self.source(rows, slot, key, rest, stretch).read().map(Some),
+                (Stop::End, None) => return Ok(None),
+                (Stop::End, Some(last)) => {
+                    (rest, stretch) = (rest.after(&last, self.order), stretch.longer());
+                    passed = Some(last);
+                }
+                (Stop::GivenUp, _) => {
+                    stretch = stretch.shorter(&rest, self.order);
+                    if let Some(key) = passed {
+                        return Ok(Some(self.source(rows, slot, key, rest, stretch)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn source(
+        &self,
+        rows: DBRawIterator<'a>,
+        slot: &'a Arc<Slot>,
+        key: Vec<u8>,
+        rest: KeyRange,
+        stretch: Stretch,
+    ) -> Source<'a> {
+        Source { rows, slot, order: self.order, key, header: None, rest, stretch }
+    }
+}
+
 impl<'a> Entries<'a> {
     pub(super) fn new(
         slots: impl Iterator<Item = &'a Arc<Slot>>,
-        order: Order,
-        open: impl Fn(&Slot) -> DBRawIterator<'a>,
+        range: &KeyRange,
+        way: Way<'a>,
     ) -> Result<Self> {
-        let mut entries = Self { waiting: BinaryHeap::new(), current: None, hidden: 0 };
+        let mut waiting = BinaryHeap::new();
         for slot in slots {
-            let mut rows = open(slot);
-            match order {
-                Order::Ascending => rows.seek_to_first(),
-                Order::Descending => rows.seek_to_last(),
-            }
-            entries.wait(Source::at(rows, slot, order, Vec::new())?);
+            waiting.extend(way.open(slot, range.clone(), Stretch::WHOLE, Vec::new())?);
         }
-        Ok(entries)
+        Ok(Self { way, waiting, current: None, hidden: 0 })
     }
 
     /// Goes on to the next entry, or past a bounded number of deleted keys where no entry comes before.
@@ -93,22 +174,23 @@ impl<'a> Entries<'a> {
             let mut hides = false;
             while self.waiting.peek().is_some_and(|other| other.key == newest.key) {
                 let Some(mut other) = self.waiting.pop() else { break };
-                if other.entry().rank() > newest.entry().rank() {
+                if other.rank() > newest.rank() {
                     std::mem::swap(&mut newest, &mut other);
                 }
-                hides |= !other.header.marker;
+                hides |= other.header.is_some_and(|header| !header.marker);
                 self.go_on(other)?;
             }
             self.hidden += u64::from(hides);
-            passed += u32::from(newest.header.marker);
-            if newest.header.marker && passed < PASSED_MAX {
+            let is_marker = newest.header.is_some_and(|header| header.marker);
+            passed += u32::from(is_marker);
+            if is_marker && passed < PASSED_MAX {
                 self.go_on(newest)?;
                 continue;
             }
             let source = self.current.insert(newest);
-            return Ok(match source.header.marker {
-                true => Step::Passed(&source.key),
-                false => Step::Entry(&source.key, source.entry()),
+            return Ok(match source.entry() {
+                Some(entry) if !entry.header.marker => Step::Entry(&source.key, entry),
+                _ => Step::Passed(&source.key),
             });
         }
         Ok(Step::End)
@@ -121,41 +203,67 @@ impl<'a> Entries<'a> {
     }
 
     fn go_on(&mut self, source: Source<'a>) -> Result<()> {
-        let Source { mut rows, slot, order, key, .. } = source;
-        match order {
-            Order::Ascending => rows.next(),
-            Order::Descending => rows.prev(),
-        }
-        self.wait(Source::at(rows, slot, order, key)?);
+        self.waiting.extend(source.next(&self.way)?);
         Ok(())
     }
+}
 
-    /// Puts a source where its key belongs; one that is at its end is gone.
-    fn wait(&mut self, source: Option<Source<'a>>) {
-        self.waiting.extend(source);
+/// Order matters: an iterator that met damage ends like one that is done, and only its status tells.
+fn stop(rows: &DBRawIterator<'_>, slot: &Slot) -> Result<Stop> {
+    if rows.valid() {
+        return Ok(Stop::Row);
+    }
+    match rows.status() {
+        Ok(()) => Ok(Stop::End),
+        Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Stop::GivenUp),
+        Err(error) => Err(Error::from(error).in_slot(slot.number())),
     }
 }
 
 impl<'a> Source<'a> {
-    /// Reads key and header of the entry that the rows stand at; none at their end. `key` is only room.
-    fn at(
-        rows: DBRawIterator<'a>,
-        slot: &'a Arc<Slot>,
-        order: Order,
-        mut key: Vec<u8>,
-    ) -> Result<Option<Self>> {
-        let Some((storage_key, stored)) = rows.item() else {
-            // Order matters: an iterator that met damage ends like one that is done, and only its status tells.
-            return rows.status().map(|()| None).map_err(|error| Error::from(error).in_slot(slot.number()));
-        };
-        key.clear();
-        key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
-        let header = EntryRef::parse(stored, slot)?.header;
-        Ok(Some(Self { rows, slot, order, key, header }))
+    /// Reads key and header of the entry that the rows stand at.
+    fn read(mut self) -> Result<Self> {
+        let (storage_key, stored) = self.rows.item().unwrap_or_default();
+        self.key.clear();
+        self.key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
+        self.header = Some(EntryRef::parse(stored, self.slot)?.header);
+        Ok(self)
     }
 
-    fn entry(&self) -> EntryRef<'_> {
-        EntryRef::parsed(self.header, self.rows.value().unwrap_or_default(), self.slot)
+    /// Goes on behind the key; none where nothing is left.
+    fn next(mut self, way: &Way<'a>) -> Result<Option<Self>> {
+        if self.header.is_none() {
+            return self.open_behind(way, |stretch| stretch);
+        }
+        match self.order {
+            Order::Ascending => self.rows.next(),
+            Order::Descending => self.rows.prev(),
+        }
+        match stop(&self.rows, self.slot)? {
+            Stop::Row => self.read().map(Some),
+            Stop::End => match self.stretch.last(&self.rest, self.order) {
+                None => Ok(None),
+                Some(key) => Self { key, ..self }.open_behind(way, Stretch::longer),
+            },
+            Stop::GivenUp => {
+                let shorter = self.stretch.shorter(&self.rest.after(&self.key, self.order), self.order);
+                self.open_behind(way, |_| shorter)
+            }
+        }
+    }
+
+    fn open_behind(self, way: &Way<'a>, length: impl Fn(Stretch) -> Stretch) -> Result<Option<Self>> {
+        let Self { slot, order, key, rest, stretch, .. } = self;
+        way.open(slot, rest.after(&key, order), length(stretch), key)
+    }
+
+    fn entry(&self) -> Option<EntryRef<'_>> {
+        Some(EntryRef::parsed(self.header?, self.rows.value().unwrap_or_default(), self.slot))
+    }
+
+    /// A stored key outranks the end of a stretch.
+    fn rank(&self) -> Option<Rank> {
+        Some(self.entry()?.rank())
     }
 }
 

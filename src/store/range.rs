@@ -64,6 +64,19 @@ impl KeyRange {
         }
     }
 
+    /// Returns the part of the range up to `key`, which belongs to it.
+    #[must_use]
+    pub fn up_to(&self, key: &[u8], order: Order) -> Self {
+        match order {
+            Order::Ascending => {
+                let behind = [key, &[0]].concat();
+                let end = self.end.clone().map_or(behind.clone(), |end| end.min(behind));
+                Self { start: self.start.clone(), end: Some(end) }
+            }
+            Order::Descending => Self { start: key.to_vec().max(self.start.clone()), end: self.end.clone() },
+        }
+    }
+
     /// Returns the range of storage keys in a slot: start inclusive, end exclusive.
     pub(super) fn in_slot(&self, slot: SlotNumber) -> (Vec<u8>, Vec<u8>) {
         let storage_key = |key: &[u8]| {
@@ -106,6 +119,8 @@ mod tests {
             let inside = contains(&range, &other);
             prop_assert_eq!(contains(&range.after(&key, Order::Ascending), &other), inside && other > key);
             prop_assert_eq!(contains(&range.after(&key, Order::Descending), &other), inside && other < key);
+            prop_assert_eq!(contains(&range.up_to(&key, Order::Ascending), &other), inside && other <= key);
+            prop_assert_eq!(contains(&range.up_to(&key, Order::Descending), &other), inside && other >= key);
         }
     }
 }

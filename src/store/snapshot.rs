@@ -8,7 +8,7 @@ use rocksdb::{DEFAULT_COLUMN_FAMILY_NAME, ReadOptions};
 use serde::Deserialize;
 
 use super::Store;
-use super::entries::{Entries, Extent};
+use super::entries::{Entries, Extent, SKIPPED_MAX, Way};
 use super::error::{Error, Result};
 use super::found::{Entry, Newest};
 use super::meta;
@@ -114,13 +114,19 @@ impl<'s> Snapshot<'s> {
     /// # Errors
     /// [`Error::Corrupt`] when stored bytes are damaged.
     pub fn entries(&self, range: &KeyRange, order: Order, extent: Extent) -> Result<Entries<'_>> {
-        Entries::new(self.table.serving().values(), order, |slot| {
-            let (start, end) = range.in_slot(slot.number());
-            let mut read = extent.reading();
-            read.set_iterate_lower_bound(start);
-            read.set_iterate_upper_bound(end);
-            self.snapshot.raw_iterator_opt(read)
-        })
+        self.entries_in_steps(range, order, extent, SKIPPED_MAX)
+    }
+
+    /// The same, with steps that pass so many deleted keys that are still stored.
+    pub(super) fn entries_in_steps(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        extent: Extent,
+        skipped_max: u64,
+    ) -> Result<Entries<'_>> {
+        let way = Way { snapshot: &self.snapshot, order, extent, skipped_max };
+        Entries::new(self.table.serving().values(), range, way)
     }
 
     fn reading(&self) -> ReadOptions {

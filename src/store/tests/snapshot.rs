@@ -6,6 +6,7 @@ use std::thread;
 
 use proptest::prelude::*;
 
+use super::super::entries::SKIPPED_MAX;
 use super::*;
 
 const PARTITIONS: i32 = 3;
@@ -17,6 +18,9 @@ struct Written {
     key: Vec<u8>,
     value: Option<Vec<u8>>,
 }
+
+/// Keys and values in the order in which a walk came to them.
+type Walked = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The records of each partition in the order of their offsets, with their times.
 type Log = BTreeMap<Partition, Vec<(i64, Vec<u8>, Option<Vec<u8>>)>>;
@@ -83,8 +87,11 @@ fn serving(dir: &TempDir) -> (Arc<Store>, Writer) {
     (store, writer)
 }
 
-fn walk(snapshot: &Snapshot<'_>, range: &KeyRange, order: Order) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut entries = snapshot.entries(range, order, Extent::Whole).unwrap();
+fn walk(snapshot: &Snapshot<'_>, range: &KeyRange, order: Order) -> Walked {
+    gather(snapshot.entries(range, order, Extent::Whole).unwrap())
+}
+
+fn gather(mut entries: Entries<'_>) -> Walked {
     let mut walked = Vec::new();
     loop {
         match entries.step().unwrap() {
@@ -92,6 +99,31 @@ fn walk(snapshot: &Snapshot<'_>, range: &KeyRange, order: Order) -> Vec<(Vec<u8>
             Step::Passed(_) => {}
             Step::End => return walked,
         }
+    }
+}
+
+/// Walks page by page: each begins anew behind the key that the one before came to, and ends at its first key.
+fn walk_by_pages(
+    snapshot: &Snapshot<'_>,
+    range: &KeyRange,
+    order: Order,
+    skipped_max: u64,
+) -> (Walked, usize) {
+    let (mut walked, mut rest, mut empty) = (Vec::new(), range.clone(), 0);
+    loop {
+        let mut entries = snapshot.entries_in_steps(&rest, order, Extent::Page, skipped_max).unwrap();
+        let key = match entries.step().unwrap() {
+            Step::Entry(key, entry) => {
+                walked.push((key.to_vec(), entry.value().unwrap().to_vec()));
+                key
+            }
+            Step::Passed(key) => {
+                empty += 1;
+                key
+            }
+            Step::End => return (walked, empty),
+        };
+        rest = rest.after(key, order);
     }
 }
 
@@ -112,6 +144,7 @@ proptest! {
         before in proptest::collection::vec(written(), 0..60),
         after in proptest::collection::vec(written(), 0..20),
         size in 1_usize..8,
+        skipped_max in 3_u64..9,
         start in key(),
         end in proptest::option::of(key()),
     ) {
@@ -126,9 +159,15 @@ proptest! {
         let range = KeyRange { start, end };
         let inside = |key: &Vec<u8>| *key >= range.start && range.end.as_ref().is_none_or(|end| key < end);
         let mut within: Vec<_> = expected.clone().into_iter().filter(|(key, _)| inside(key)).collect();
-        prop_assert_eq!(walk(&snapshot, &range, Order::Ascending), within.clone());
-        within.reverse();
-        prop_assert_eq!(walk(&snapshot, &range, Order::Descending), within);
+        for order in [Order::Ascending, Order::Descending] {
+            prop_assert_eq!(walk(&snapshot, &range, order), within.clone());
+            let in_steps = snapshot.entries_in_steps(&range, order, Extent::Whole, skipped_max).unwrap();
+            prop_assert_eq!(gather(in_steps), within.clone());
+            // More than RocksDB passes of one key.
+            let by_pages = walk_by_pages(&snapshot, &range, order, skipped_max + 10).0;
+            prop_assert_eq!(by_pages, within.clone());
+            within.reverse();
+        }
         // Keys that were written, keys that were not, and each of them twice.
         let keys: Vec<_> = before.iter().chain(&after).map(|record| record.key.clone()).collect();
         let keys = [keys.clone(), vec![b"never".to_vec()], keys].concat();
@@ -175,6 +214,38 @@ fn a_snapshot_taken_while_records_are_applied_is_exactly_at_its_positions() {
         }
         assert!(moved.len() > 2, "the snapshots were taken while records were applied");
     });
+}
+
+#[test]
+fn a_walk_over_many_deleted_keys_can_be_left_anywhere_and_misses_none() {
+    const KEYS: usize = 60_000;
+    let dir = TempDir::new().unwrap();
+    let (store, mut writer) = serving(&dir);
+    let (mut next, mut time) = (BTreeMap::new(), 0);
+    let mut write = |keys: &mut dyn Iterator<Item = usize>, value: Option<&[u8]>| {
+        let written = |number: usize| Written {
+            partition: i32::try_from(number % 2).unwrap(),
+            key: format!("customer-{number:09}").into_bytes(),
+            value: value.map(<[u8]>::to_vec),
+        };
+        apply(&mut writer, &mut next, &mut time, &keys.map(written).collect::<Vec<_>>(), 10_000);
+    };
+    let stays = |number: &usize| [0, 25_000, 25_001, KEYS - 1].contains(number);
+    write(&mut (0..KEYS), Some(b"1"));
+    // Held, so that no compaction takes away what was deleted.
+    let before = store.snapshot().unwrap();
+    write(&mut (0..KEYS).filter(|number| !stays(number)), None);
+    let snapshot = store.snapshot().unwrap();
+    let row = |number| (format!("customer-{number:09}").into_bytes(), b"1".to_vec());
+    let mut expected: Vec<_> = (0..KEYS).filter(stays).map(row).collect();
+    for order in [Order::Ascending, Order::Descending] {
+        assert_eq!(walk(&snapshot, &KeyRange::default(), order), expected);
+        let (walked, empty) = walk_by_pages(&snapshot, &KeyRange::default(), order, SKIPPED_MAX);
+        assert_eq!(walked, expected);
+        assert!((3..300).contains(&empty), "{empty} pages without an entry");
+        expected.reverse();
+    }
+    drop(before);
 }
 
 #[test]
