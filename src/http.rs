@@ -43,8 +43,8 @@ mod server;
 mod state;
 mod watch;
 
-use axum::Router;
-use utoipa_axum::router::OpenApiRouter;
+use axum::{Extension, Router};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::config::sections::OpsConfig;
@@ -80,7 +80,7 @@ fn data_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(watch::watch))
         .routes(routes!(describe::all_problems))
         .routes(routes!(describe::problem))
-        .routes(routes!(openapi::of_data))
+        .routes(routes!(openapi::describe).layer(Extension(&openapi::OF_DATA)))
 }
 
 fn ops_routes(config: &OpsConfig) -> OpenApiRouter<AppState> {
@@ -89,7 +89,7 @@ fn ops_routes(config: &OpsConfig) -> OpenApiRouter<AppState> {
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::startupz))
         .routes(routes!(ops::metrics))
-        .routes(routes!(openapi::of_ops))
+        .routes(routes!(openapi::describe).layer(Extension(&openapi::OF_OPS)))
         .merge(admin::routes(config))
 }
 

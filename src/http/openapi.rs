@@ -14,6 +14,7 @@ mod tests;
 
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
@@ -50,8 +51,11 @@ const TAGS: [(&str, &str); 4] = [
 /// Schemas that the answers refer to, by name.
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-static DATA_DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| written(&data()));
-static OPS_DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| written(&ops()));
+/// The document of a listener, made when it is first asked for.
+pub(super) type Written = LazyLock<Bytes>;
+
+pub(super) static OF_DATA: Written = LazyLock::new(|| written(&data()));
+pub(super) static OF_OPS: Written = LazyLock::new(|| written(&ops()));
 
 /// Describes this listener in OpenAPI 3.1.
 #[utoipa::path(
@@ -61,22 +65,12 @@ static OPS_DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| written(&ops()));
     operation_id = "describeInterface",
     responses(answers::OpenApiDocument, problems::OfDocuments)
 )]
-pub(super) async fn of_data(request: Request) -> Result<Response, Problem> {
+pub(super) async fn describe(
+    Extension(document): Extension<&'static Written>,
+    request: Request,
+) -> Result<Response, Problem> {
     Query::parse(request.uri().query(), &[])?;
-    Ok(document::with_type("application/json", DATA_DOCUMENT.clone()))
-}
-
-/// Describes this listener in OpenAPI 3.1.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    tag = "documents",
-    operation_id = "describeInterface",
-    responses(answers::OpenApiDocument, problems::OfDocuments)
-)]
-pub(super) async fn of_ops(request: Request) -> Result<Response, Problem> {
-    Query::parse(request.uri().query(), &[])?;
-    Ok(document::with_type("application/json", OPS_DOCUMENT.clone()))
+    Ok(document::with_type("application/json", Bytes::clone(document)))
 }
 
 /// Returns the document of the data listener.
