@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::config::sections::{KeyFormat, ViewConfig};
 use crate::progress::Event;
-use crate::view::{PartitionStatus, ViewStatus};
+use crate::view::{PartitionStatus, ViewStatus, WarningStatus};
 
 /// Encodings a key may be written in, as the API names them.
 const ENCODINGS: [(&str, &str); 6] = [
@@ -39,14 +39,14 @@ pub(super) fn page(views: &[Shown<'_>]) -> Markup {
                     h1 { "statusquo" }
                     p { "The current state of your Kafka topics, over HTTP." }
                     nav aria-label="API" {
-                        a href="v1/views" { "API" }
+                        a href="docs" { "API" }
                         a href="problems" { "Errors" }
                     }
                 }
                 p #connection .alert role="status" hidden {}
                 p #news .unseen role="status" aria-live="polite" {}
                 main {
-                    @for (config, status) in views { (view(config, status)) }
+                    @for (config, status) in views { (view(config, status, views.len() == 1)) }
                 }
                 footer { "version " (env!("CARGO_PKG_VERSION")) }
             }
@@ -54,7 +54,7 @@ pub(super) fn page(views: &[Shown<'_>]) -> Markup {
     }
 }
 
-fn view(config: &ViewConfig, status: &ViewStatus) -> Markup {
+fn view(config: &ViewConfig, status: &ViewStatus, only: bool) -> Markup {
     let name = &status.view;
     html! {
         article.view data-view=(name) aria-labelledby={ "view-" (name) } {
@@ -65,6 +65,9 @@ fn view(config: &ViewConfig, status: &ViewStatus) -> Markup {
             }
             p.alert data-field="detail" hidden[status.detail.is_none()] {
                 (status.detail.as_deref().unwrap_or_default())
+            }
+            ul.warnings data-field="warnings" hidden[status.warnings.is_empty()] {
+                @for warning in &status.warnings { (warning_line(warning)) }
             }
             (progress(status))
             dl.facts {
@@ -78,6 +81,7 @@ fn view(config: &ViewConfig, status: &ViewStatus) -> Markup {
                 (fact("On disk", "disk", &bytesize::ByteSize(status.disk_bytes).to_string()))
             }
             (look_up(name, config.key))
+            (changes(only))
             details open[status.partitions.len() <= PARTITIONS_OPEN_MAX] {
                 summary { "Partitions " span.count data-field="partition-count" { (status.partitions.len()) } }
                 (partitions(&status.partitions))
@@ -145,6 +149,26 @@ fn partitions(partitions: &[PartitionStatus]) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+fn warning_line(warning: &WarningStatus) -> Markup {
+    html! {
+        li {
+            strong { (warning.code.as_str()) }
+            @if let Some(partition) = warning.partition { " partition " (partition) }
+            ": " (warning.detail)
+        }
+    }
+}
+
+/// What scripts show of the changes as they come; of one view at a time, since a browser has few connections.
+fn changes(open: bool) -> Markup {
+    html! {
+        details data-field="changes" name="changes" open[open] hidden {
+            summary { "Latest changes " span.count data-field="changes-state" {} }
+            ol.events.changes data-field="changes-list" {}
         }
     }
 }

@@ -5,6 +5,10 @@ const INTERVAL_MS = 1000;
 const TIMEOUT_MS = 5000;
 const SHOWN_CHARACTERS_MAX = 262144;
 const SHOWN_BYTES_MAX = 4096;
+const CHANGES_MAX = 20;
+const CHANGE_CHARACTERS_MAX = 300;
+const CHANGES_INTERVAL_MS = 250;
+const WATCH_RETRY_MS = 5000;
 
 const count = new Intl.NumberFormat();
 const rate = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
@@ -95,15 +99,50 @@ function fetchLimited(url) {
   return fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
 }
 
+/// Returns a value as it came: what stands between its name and the partition, which follows it.
+function valueIn(data) {
+  const name = '"value":';
+  const start = data.indexOf(name);
+  return start < 0 ? null : data.slice(start + name.length, data.lastIndexOf(',"partition":'));
+}
+
+function changeLine({ name, data, at }) {
+  const change = JSON.parse(data);
+  const line = element("li");
+  const time = element("time", at.toLocaleTimeString());
+  time.dateTime = at.toISOString();
+  line.append(time, " ", element("strong", name), " ");
+  if (name === "reset") {
+    const where = change.partitions ? " partitions " + change.partitions.join(", ") : "";
+    line.append(change.reason + where);
+    return line;
+  }
+  const where = element("small", change.partition + ":" + change.offset);
+  line.append(where, " ", element("b", change.key ?? "base64:" + change.key_base64));
+  if (name === "put") {
+    const tooLarge = () => change.value_too_large + " bytes, not kept";
+    const value = valueIn(data) ?? (change.value_base64 === undefined ? tooLarge() : "base64:" + change.value_base64);
+    const cut = value.length > CHANGE_CHARACTERS_MAX ? value.slice(0, CHANGE_CHARACTERS_MAX) + "…" : value;
+    line.append(" ", element("span", cut));
+  }
+  return line;
+}
+
 class ViewPanel {
   constructor(root) {
     this.root = root;
     this.name = root.dataset.view;
     this.last = null;
+    this.changes = [];
+    this.source = null;
     this.root.querySelector("form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.lookUp();
     });
+    this.field("changes").hidden = false;
+    this.field("changes").addEventListener("toggle", () => this.watch());
+    document.addEventListener("visibilitychange", () => this.watch());
+    this.watch();
   }
 
   field(name) {
@@ -133,6 +172,7 @@ class ViewPanel {
     setText(this.field("keys"), count.format(status.keys_estimated));
     setText(this.field("generation"), count.format(status.generation));
     setText(this.field("disk"), bytes(status.disk_bytes));
+    this.showWarnings(status.warnings ?? []);
     this.showRate(status.partitions);
     this.showRestore(status.partitions);
     this.showPartitions(status.partitions);
@@ -162,6 +202,58 @@ class ViewPanel {
     const eta = left.some((value) => value === null) ? "" : ", at most " + seconds(Math.max(...left)) + " left";
     this.field("restore-bar").value = share;
     setText(this.field("restore-text"), Math.floor(share * 100) + " %, " + rate.format(perSecond) + " records/s" + eta);
+  }
+
+  showWarnings(warnings) {
+    const fingerprint = JSON.stringify(warnings);
+    if (fingerprint === this.warnings) return;
+    this.warnings = fingerprint;
+    const lines = warnings.map(({ code, partition, detail }) => {
+      const line = element("li");
+      const where = partition === null || partition === undefined ? "" : " partition " + partition;
+      line.append(element("strong", code), where + ": " + detail);
+      return line;
+    });
+    this.field("warnings").replaceChildren(...lines);
+    this.field("warnings").hidden = lines.length === 0;
+  }
+
+  /// Watches the view while its changes are looked at, and not otherwise.
+  watch() {
+    const looked = this.field("changes").open && !document.hidden;
+    if (looked === (this.source !== null)) return;
+    this.source?.close();
+    this.source = null;
+    if (!looked) return;
+    const source = new EventSource("v1/views/" + this.name + "/watch?initial=none");
+    this.source = source;
+    const state = (text) => setText(this.field("changes-state"), text);
+    source.onopen = () => state("as they come");
+    source.onerror = () => {
+      state("interrupted, trying again");
+      // It tries again by itself unless it was refused: while the view restores, or as many watch as may.
+      if (source.readyState === EventSource.CLOSED) setTimeout(() => this.watchAgain(source), WATCH_RETRY_MS);
+    };
+    for (const name of ["put", "delete", "reset"]) {
+      source.addEventListener(name, (event) => this.addChange(name, event.data));
+    }
+  }
+
+  watchAgain(source) {
+    if (this.source !== source) return;
+    this.source = null;
+    this.watch();
+  }
+
+  /// However many come, the list is written a few times a second.
+  addChange(name, data) {
+    this.changes.push({ name, data, at: new Date() });
+    if (this.changes.length > CHANGES_MAX) this.changes.shift();
+    this.changesTimer ??= setTimeout(() => {
+      this.changesTimer = undefined;
+      const lines = this.changes.map(changeLine);
+      this.field("changes-list").replaceChildren(...lines.reverse());
+    }, CHANGES_INTERVAL_MS);
   }
 
   showPartitions(partitions) {

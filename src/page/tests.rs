@@ -11,7 +11,7 @@ use crate::config::sections::StoreConfig;
 use crate::config::{self, ViewName};
 use crate::interpretation::latest_value;
 use crate::position::{Offset, Position};
-use crate::progress::{Progress, TroubleCode};
+use crate::progress::{Progress, TroubleCode, WarningCode};
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::store::{BuildPlan, Opened, Resources, Store};
@@ -117,6 +117,17 @@ async fn what_comes_from_outside_is_text() {
 
     assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
     assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
+}
+
+#[tokio::test]
+async fn warnings_are_shown_without_scripts() {
+    let dir = TempDir::new().unwrap();
+    let view = view(&dir, RECORDS);
+    assert!(text(ask(Arc::clone(&view), "/").await).await.contains("data-field=\"warnings\" hidden"));
+    view.progress().warnings().raise(WarningCode::Conflicts, Some(3), "2 keys".to_owned());
+    let page = text(ask(view, "/").await).await;
+
+    assert!(page.contains("<li><strong>conflicts</strong> partition 3: 2 keys</li>"), "{page}");
 }
 
 #[tokio::test]

@@ -186,13 +186,6 @@ impl Proxy {
     }
 }
 
-/// Returns a sample of the metrics of watches; 0 while there is none.
-fn count(app: &TestApp<'_>, name: &str) -> u64 {
-    let metrics = app.get_ops("/metrics").text();
-    let sample = metrics.lines().find(|line| line.starts_with(&format!("statusquo_watch_{name}{{")));
-    sample.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
-}
-
 #[test]
 fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
     let topic = TestKafka::shared().topic("broken").partitions(3).create();
@@ -220,12 +213,27 @@ fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
     browser
         .iter()
         .for_each(|browser| browser.wait_for_title(&format!("users: {} entries, interrupted", KEYS + 1)));
-    eventually(DEADLINE, "nobody watches", || (count(&app, "watchers") == 0).then_some(()));
-    let told = count(&app, "events_total");
+    eventually(DEADLINE, "nobody watches", || (app.watch_metric("watchers") == 0).then_some(()));
+    let told = app.watch_metric("events_total");
     app.wait_until_applied("users", &topic.put("away", "3"));
     let _proxy = Proxy::start(&app, &port, directory.path());
     all("put away", KEYS + 2);
     // Each sent the id of its last event: it was told the one change, and nothing from the beginning.
     let clients = watches.len() + browser.iter().count();
-    assert_eq!((count(&app, "events_total") - told, count(&app, "resets_total")), (clients as u64, 0));
+    assert_eq!(
+        (app.watch_metric("events_total") - told, app.watch_metric("resets_total")),
+        (clients as u64, 0)
+    );
+}
+
+#[test]
+fn the_web_page_shows_the_changes_of_a_view_as_they_come() {
+    let topic = TestKafka::shared().topic("page").create();
+    let (app, _directory) = start(&topic);
+    let Some(_browser) = Browser::open(&app.http_url()) else { return };
+    eventually(DEADLINE, "the page watches", || (app.watch_metric("watchers") == 1).then_some(()));
+    topic.put("fresh", "2");
+    eventually(DEADLINE, "the page is told a change", || {
+        (app.watch_metric("events_total") == 1).then_some(())
+    });
 }

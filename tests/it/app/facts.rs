@@ -17,6 +17,13 @@ impl TestApp<'_> {
         self.status(view)["generation"].as_u64().expect("a generation")
     }
 
+    /// Returns a sample of the metrics of watches, all labels together; 0 while there is none.
+    pub fn watch_metric(&self, name: &str) -> u64 {
+        let (metrics, name) = (self.get_ops("/metrics").text(), format!("statusquo_watch_{name}{{"));
+        let samples = metrics.lines().filter(|line| line.starts_with(&name));
+        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
     /// Returns how often an event of a kind is among the last events of a view.
     pub fn count_events(&self, view: &str, kind: &str) -> usize {
         let status = self.status(view);
