@@ -11,6 +11,7 @@ use crate::entry::SlotNumber;
 use crate::interpretation::RULES_LATEST_VALUE;
 use crate::partitioner::{Pair, Verified};
 use crate::position::{Partition, Position};
+use crate::resume::BuildReason;
 use crate::time::Millis;
 use crate::topic_id::TopicId;
 
@@ -124,6 +125,14 @@ impl Slot {
     #[must_use]
     pub fn epoch(&self) -> Option<(i32, Position)> {
         self.ledger.lock().epoch
+    }
+
+    /// Returns whether answers would go back in time if this build took over from a slot.
+    #[must_use]
+    pub fn is_behind(&self, serving: &Self) -> bool {
+        // Of another log, or one that was rewritten, the old position says nothing.
+        let same_log = self.topic_id == serving.topic_id && self.build.reason != BuildReason::LogRewritten;
+        same_log && self.position() < serving.position()
     }
 
     pub(super) fn ledger(&self) -> parking_lot::MutexGuard<'_, Ledger> {

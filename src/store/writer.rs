@@ -239,12 +239,7 @@ impl Writer {
     pub fn promote(&mut self, partition: Partition) -> Result<bool> {
         let mut table = SlotTable::clone(&self.store.table());
         let Some(slot) = table.building.remove(&partition) else { return Ok(false) };
-        // Of a log that was rewritten the old position says nothing.
-        let same_log = |old: &Slot| {
-            old.topic_id() == slot.topic_id() && slot.build().reason != BuildReason::LogRewritten
-        };
-        let old = table.serving.get(&partition);
-        let behind = old.is_some_and(|old| same_log(old) && slot.position() < old.position());
+        let behind = table.serving.get(&partition).is_some_and(|old| slot.is_behind(old));
         if slot.position() < slot.build().high || behind {
             return Ok(false);
         }

@@ -50,16 +50,20 @@ impl Coordinator {
         self.throttle(&table);
         let ready = table.building().iter().filter_map(|(partition, slot)| {
             let serving = table.serving().get(partition)?;
-            let followed = matches!(self.live.get(partition), Some(Reading::Into(_)));
-            let close = !followed || slot.position().lag(serving.position()) <= CLOSE;
-            (slot.position() >= slot.build().high && close).then_some((*partition, followed))
+            // The live reader does not rest for a build that rests itself, nor is its own rest cut short.
+            let read = self.builder.get(partition) == Some(&Reading::Into(slot.number()));
+            let close = slot.position().lag(serving.position()) <= CLOSE;
+            let close = close && read && self.is_followed(*partition);
+            let ready = slot.position() >= slot.build().high && (close || !slot.is_behind(serving));
+            ready.then_some(*partition)
         });
         let ready: Vec<_> = ready.collect();
         drop(table);
-        for (partition, followed) in ready {
-            self.hand_over(partition, followed)?;
-        }
-        Ok(())
+        ready.into_iter().try_for_each(|partition| self.hand_over(partition))
+    }
+
+    fn is_followed(&self, partition: Partition) -> bool {
+        matches!(self.live.get(&partition), Some(Reading::Into(_)))
     }
 
     /// Bounds the builder until a build is through with what the log held when it began: the rest is what the live
@@ -74,11 +78,12 @@ impl Coordinator {
     }
 
     /// Invariant: the swap never takes an answer back in time. The serving slot rests while the build passes it.
-    fn hand_over(&mut self, partition: Partition, followed: bool) -> anyhow::Result<()> {
+    fn hand_over(&mut self, partition: Partition) -> anyhow::Result<()> {
+        let followed = self.is_followed(partition);
         self.leave(Role::Live, partition)?;
         let deadline = Instant::now() + HAND_OVER;
         let passed = loop {
-            if !followed || self.has_passed(partition) {
+            if self.has_passed(partition) {
                 break true;
             }
             if Instant::now() >= deadline || self.stop.is_cancelled() {
@@ -101,7 +106,8 @@ impl Coordinator {
 
     fn has_passed(&self, partition: Partition) -> bool {
         let table = self.view.store().table();
-        let position = |slot: Option<&Arc<Slot>>| slot.map(|slot| slot.position());
-        position(table.building().get(&partition)) >= position(table.serving().get(&partition))
+        let serving = table.serving().get(&partition);
+        let is_behind = |slot: &Arc<Slot>| serving.is_some_and(|serving| slot.is_behind(serving));
+        !table.building().get(&partition).is_some_and(is_behind)
     }
 }

@@ -4,6 +4,7 @@ use crossbeam_channel::unbounded;
 use tempfile::TempDir;
 
 use super::*;
+use crate::batch::Batch;
 use crate::config::sections::StoreConfig;
 use crate::materializer::reader::PartitionFailure;
 use crate::resume::BuildReason;
@@ -44,8 +45,7 @@ impl World {
         Self { _dir: dir, writer, coordinator, commands }
     }
 
-    /// Has the live reader read the partition into a fresh slot, as after a build that was begun anew.
-    fn read_afresh(&mut self) -> SlotNumber {
+    fn build(&mut self, reason: BuildReason) -> Arc<Slot> {
         let plan = BuildPlan {
             partition: 0,
             partitions: 1,
@@ -54,9 +54,20 @@ impl World {
             low: Position::ZERO,
             high: Position::new(9),
             observed_at: Millis::now(),
-            reason: BuildReason::FirstStart,
+            reason,
         };
-        let slot = self.writer.start_build(&plan).unwrap();
+        self.writer.start_build(&plan).unwrap()
+    }
+
+    fn reach(&mut self, slot: &Slot, position: i64) {
+        let mut batch = Batch::new(0, false);
+        batch.reach(slot.number(), 0, Position::new(position));
+        self.writer.apply(&mut batch).unwrap();
+    }
+
+    /// Has the live reader read the partition into a fresh slot, as after a build that was begun anew.
+    fn read_afresh(&mut self) -> SlotNumber {
+        let slot = self.build(BuildReason::FirstStart);
         self.coordinator.live.remove(&0);
         self.coordinator.read(Role::Live, 0, &slot).unwrap();
         let command = self.commands.try_recv().unwrap();
@@ -88,4 +99,29 @@ fn a_failure_that_arrives_late_is_not_charged_to_the_slot_that_is_read_by_then()
     assert_eq!(world.coordinator.rewritten, BTreeSet::from([new]));
     world.fail(new, Failure::Gone);
     assert!(matches!(world.coordinator.live[&0], Reading::Resting(_)), "a rest is not cut short");
+}
+
+#[test]
+fn nobody_rests_for_a_hand_over_that_cannot_come_about() {
+    let mut world = World::new();
+    let serving = world.build(BuildReason::FirstStart);
+    world.reach(&serving, 20);
+    assert!(world.writer.promote(0).unwrap());
+    let build = world.build(BuildReason::Requested);
+    // With what the log held when it began it is through, and it is close behind.
+    world.reach(&build, 19);
+    // Nobody waits for the readers when all end.
+    world.coordinator.stop.cancel();
+    let (read, resting) = (Reading::Into, Reading::Resting(Instant::now()));
+    let mut is_begun = |live, builder| {
+        world.coordinator.live.insert(0, live);
+        world.coordinator.builder.insert(0, builder);
+        world.coordinator.hand_over_after = Instant::now();
+        world.coordinator.finish_builds().unwrap();
+        world.commands.try_iter().count() > 0
+    };
+    assert!(!is_begun(read(serving.number()), resting));
+    assert!(!is_begun(resting, read(build.number())));
+    assert!(!is_begun(read(serving.number()), read(serving.number())));
+    assert!(is_begun(read(serving.number()), read(build.number())));
 }
