@@ -194,7 +194,8 @@ impl Item<'_> {
         out.extend_from_slice(b",\"found\":true,\"etag\":");
         let representation = self.batch.representation;
         let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
-        let etag = HeaderText::new().etag(topic, partition, entry.header.offset, representation.letter());
+        let record = (entry.header.offset, entry.header.timestamp.at);
+        let etag = HeaderText::new().etag(topic, partition, record, representation.letter());
         push_string(out, etag.to_str().unwrap_or_default());
         entry_document::push_members(out, self.batch.form(one_line), &entry.borrowed())?;
         out.push(b'}');

@@ -25,16 +25,19 @@ impl HeaderText {
         Self(BytesMut::with_capacity(CAPACITY))
     }
 
-    /// Returns `"<topic tag>.<partition>.<offset>.<representation>"`.
+    /// Returns `"<topic tag>.<partition>.<offset>.<timestamp>.<representation>"`. Where a log was overwritten, the
+    /// timestamp tells a record from the one that had its offset before. No timestamp is 0.
     pub(super) fn etag(
         &mut self,
         topic: TopicTag,
         partition: Partition,
-        offset: Offset,
+        record: (Offset, Millis),
         letter: &str,
     ) -> HeaderValue {
+        let (offset, timestamp) = record;
         self.push("\"").push(topic.as_str()).push(".").decimal(partition.into());
-        self.push(".").decimal(offset.get()).push(".").push(letter).push("\"");
+        self.push(".").decimal(offset.get()).push(".").decimal(timestamp.get());
+        self.push(".").push(letter).push("\"");
         self.take()
     }
 
@@ -161,7 +164,8 @@ mod tests {
 
     #[test]
     fn an_entity_tag_is_quoted() {
-        let etag = HeaderText::new().etag(tag(), 3, Offset::new(99_017), "j");
-        assert_eq!(etag, "\"AAAAAAAA.3.99017.j\"");
+        let of = |at| HeaderText::new().etag(tag(), 3, (Offset::new(99_017), Millis::new(at)), "j");
+        assert_eq!(of(1_795_422_322_123), "\"AAAAAAAA.3.99017.1795422322123.j\"");
+        assert_ne!(of(1), of(2), "the log was overwritten");
     }
 }

@@ -104,7 +104,8 @@ pub(super) fn is_held(ask: &Ask<'_>, entry: &Entry) -> bool {
 
 fn etag(text: &mut HeaderText, ask: &Ask<'_>, entry: &Entry) -> HeaderValue {
     let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
-    text.etag(topic, partition, entry.header.offset, ask.representation.letter())
+    let record = (entry.header.offset, entry.header.timestamp.at);
+    text.etag(topic, partition, record, ask.representation.letter())
 }
 
 fn position(text: &mut HeaderText, entry: &Entry) -> Option<HeaderValue> {

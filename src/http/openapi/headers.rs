@@ -7,7 +7,7 @@ use utoipa::openapi::{Header, HeaderBuilder, RefOr};
 const HEADERS: [(&str, &str, &str); 15] = [
     (
         "ETag",
-        "\"k3Qz7pWx.3.99017.j\"",
+        "\"k3Qz7pWx.3.99017.1795422322123.j\"",
         "Topic, partition, offset and representation: equal on all replicas if and only if it is the same record. Weak where the answer is compressed.",
     ),
     (

@@ -23,7 +23,7 @@ const HEADERS: [&str; 6] =
 
 impl IntoResponses for Looked {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let item = json!({"key": "u1", "found": true, "etag": "\"k3Qz7pWx.3.99017.e\"", "value": {"name": "Ada"},
+        let item = json!({"key": "u1", "found": true, "etag": "\"k3Qz7pWx.3.99017.1795422322123.e\"", "value": {"name": "Ada"},
             "partition": 3, "offset": 99017});
         let response = response(
             "What was found, in the order of the keys, as of exactly `position`.",

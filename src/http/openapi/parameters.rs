@@ -56,7 +56,7 @@ parameters! {
     /// Goes on behind a page: out of `next`, unchanged.
     Cursor = Query optional "cursor" text(1), "AclCq7V1MQ";
     /// Entity tags the client holds, or `*`: the answer is 304 if the current one is among them.
-    IfNoneMatch = Header optional "If-None-Match" text(0), "\"k3Qz7pWx.3.99017.j\"";
+    IfNoneMatch = Header optional "If-None-Match" text(0), "\"k3Qz7pWx.3.99017.1795422322123.j\"";
     /// Answered only when these records are applied: a `View-Position`, or `<partition>:<offset>`.
     ReadAfter = Header optional "Read-After" text(0), "v1=0:5,3:99017;t=k3Qz7pWx";
     /// The same as `Read-After`.

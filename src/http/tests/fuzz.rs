@@ -85,7 +85,7 @@ const RANGE: &[&str] = &[
     "1000", "fields=", "key", "value", "meta", ",", "&", "%", "ff", "-", "A", "_", "cursor=", "format=",
     "entry",
 ];
-const TAGS: &[&str] = &["\"", "W/", ",", "*", "AAAAAAAA.0.0.j", " ", "\\"];
+const TAGS: &[&str] = &["\"", "W/", ",", "*", "AAAAAAAA.0.0.0.j", " ", "\\"];
 const CODINGS: &[&str] = &["gzip", "zstd", "identity", "*", ";", "q=", "0", "1", ".5", ",", " "];
 
 proptest! {

@@ -9,7 +9,7 @@ const PATH: &str = "/v1/views/users/keys/u1";
 const WAIT: (&str, &str) = ("prefer", "wait=30");
 
 fn etag(offset: i64) -> String {
-    format!("\"{TAG}.0.{offset}.j\"")
+    format!("\"{TAG}.0.{offset}.{}.j\"", offset * 1000)
 }
 
 fn present() -> Fixture {

@@ -15,7 +15,7 @@ async fn a_value_comes_byte_for_byte_with_where_it_is_from() {
     assert_eq!((answer.status, &*answer.body), (StatusCode::OK, &odd[..]));
     for (name, value) in [
         ("content-type", "application/json"),
-        ("etag", &*format!("\"{TAG}.0.1.j\"")),
+        ("etag", &*format!("\"{TAG}.0.1.1000.j\"")),
         ("cache-control", "private, max-age=1"),
         ("vary", "Accept, Accept-Encoding, Prefer, Read-After, Read-Consistency"),
         ("x-content-type-options", "nosniff"),
@@ -73,7 +73,7 @@ async fn a_value_too_large_to_keep_is_no_miss_and_its_entry_says_how_large_it_is
         assert_eq!((answer.header("record-partition"), answer.header("record-offset")), ("0", "0"));
         assert_eq!(answer.header("view-position"), format!("v1=0:0;t={TAG}"));
         let letter = if path == PATH { "j" } else { "r" };
-        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.{letter}\""));
+        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.0.{letter}\""));
     }
     let entry = fixture.get(&format!("{PATH}?format=entry")).await;
     assert_eq!(entry.status, StatusCode::OK);
@@ -123,7 +123,7 @@ async fn an_entity_tag_spares_the_body_until_the_record_changes() {
     assert_eq!(raw.status, StatusCode::OK, "another representation is another entity");
     fixture.put(b"u1", Some(b"1"));
     let answer = fixture.send(Method::GET, PATH, &[("if-none-match", &etag)]).await;
-    assert_eq!((answer.status, answer.header("etag")), (StatusCode::OK, &*format!("\"{TAG}.0.1.j\"")));
+    assert_eq!((answer.status, answer.header("etag")), (StatusCode::OK, &*format!("\"{TAG}.0.1.1000.j\"")));
     fixture.put(b"u1", None);
     let answer = fixture.send(Method::GET, PATH, &[("if-none-match", "*")]).await;
     assert_eq!(answer.problem(), "key-not-found");
@@ -159,7 +159,7 @@ async fn a_value_is_sent_in_the_form_that_is_asked_for() {
     ] {
         let answer = fixture.send(Method::GET, &path, &[("accept", accept)]).await;
         assert_eq!(answer.header("content-type"), content_type, "{path} {accept}");
-        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.{letter}\""));
+        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.0.{letter}\""));
         if letter != 'e' {
             assert_eq!(answer.text(), "{\"n\": 1.0}");
         }
