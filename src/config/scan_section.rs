@@ -18,7 +18,7 @@ pub struct ScanConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "units::Timespan")]
     pub page_time_max: Duration,
-    /// Bound on the bytes of one answer: a page ends early, a batch is refused.
+    /// Bound on the bytes of one answer: a page ends early, a batch is refused. Times `parallel` it bounds finished answers.
     #[serde(with = "units::size")]
     #[schemars(with = "units::Size")]
     pub answer_bytes_max: ByteSize,

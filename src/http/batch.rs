@@ -28,7 +28,9 @@ mod body;
 /// Bound on the body of a request.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Keys that are read inline: a hand-off to another thread costs as much.
-const INLINE_KEYS_MAX: usize = 16;
+const INLINE_KEYS_MAX: usize = FIRST_KEYS;
+/// Keys of the first group: nothing tells yet how large the values are.
+const FIRST_KEYS: usize = 8;
 /// Keys that are looked up at once, where the values are small.
 const GROUP_KEYS: usize = 64;
 /// What the values of a group may take in memory, as far as the groups before tell.
@@ -79,11 +81,14 @@ async fn read_all(
     table: Option<Arc<SlotTable>>,
 ) -> Result<Option<(Moment, Body)>, Problem> {
     let bytes_max = usize::try_from(state.scan().answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
-    if batch.keys.len() <= INLINE_KEYS_MAX {
-        return document(view, batch, bytes_max, table.as_ref());
-    }
-    let (view, batch) = (Arc::clone(view), Arc::clone(batch));
-    state.pools().answers.run(move || document(&view, &batch, bytes_max, table.as_ref())).await
+    let read = if batch.keys.len() <= INLINE_KEYS_MAX {
+        document(view, batch, bytes_max, table.as_ref())
+    } else {
+        let (view, batch) = (Arc::clone(view), Arc::clone(batch));
+        state.pools().answers.run(move || document(&view, &batch, bytes_max, table.as_ref())).await
+    };
+    let Some((moment, document)) = read? else { return Ok(None) };
+    Ok(Some((moment, state.pools().room.hold(document)?.into())))
 }
 
 async fn read(state: &AppState, view: &View, request: Request) -> Result<Batch, Problem> {
@@ -97,7 +102,7 @@ fn document(
     batch: &Batch,
     bytes_max: usize,
     wanted: Option<&Arc<SlotTable>>,
-) -> Result<Option<(Moment, Body)>, Problem> {
+) -> Result<Option<(Moment, Vec<u8>)>, Problem> {
     let snapshot = view.snapshot_for_hits().map_err(|error| many::refused(view, &error))?;
     if !many::is_of(&snapshot, wanted) {
         return Ok(None);
@@ -122,7 +127,7 @@ fn document(
     out.push(b']');
     push_moment(&mut out, &moment);
     out.push(b'}');
-    Ok(Some((moment, out.into())))
+    Ok(Some((moment, out)))
 }
 
 /// One key of a batch and what was found.
@@ -143,9 +148,9 @@ impl Batch {
         refused: impl Fn(LookUpError) -> E,
     ) -> Result<(), E> {
         let mut left = self.names.iter().zip(&self.keys);
-        let mut size = GROUP_KEYS;
+        let mut size = Group::FIRST;
         loop {
-            let group: Vec<(&String, &Vec<u8>)> = left.by_ref().take(size).collect();
+            let group: Vec<(&String, &Vec<u8>)> = left.by_ref().take(size.keys).collect();
             if group.is_empty() {
                 return Ok(());
             }
@@ -158,17 +163,31 @@ impl Batch {
                 let entry = place.and_then(|place| found.get(place)).and_then(Option::as_ref);
                 visit(Item { batch: self, name, entry })?;
             }
-            size = next_size(size, keys.len(), found.iter().flatten().map(Entry::stored_bytes).sum());
+            size = size.next(keys.len(), found.iter().flatten().map(Entry::stored_bytes).sum());
         }
     }
 }
 
-/// Returns how many keys are read at once after a group of `keys` whose values took `bytes`: never more again, for
-/// large values may come as unevenly as they like.
-fn next_size(size: usize, keys: usize, bytes: usize) -> usize {
-    match bytes > GROUP_BYTES {
-        true => (keys * GROUP_BYTES / bytes).clamp(1, size),
-        false => size,
+/// How many keys are read at once.
+#[derive(Debug, PartialEq, Eq)]
+struct Group {
+    keys: usize,
+    most: usize,
+}
+
+impl Group {
+    const FIRST: Self = Self { keys: FIRST_KEYS, most: GROUP_KEYS };
+
+    /// Returns the next one, after one of so many keys whose values took `bytes`: it grows while values are small, and
+    /// no more once they were large, for these may come as unevenly as they like.
+    fn next(self, keys: usize, bytes: usize) -> Self {
+        match bytes > GROUP_BYTES {
+            true => {
+                let most = (keys * GROUP_BYTES / bytes).clamp(1, self.keys);
+                Self { keys: most, most }
+            }
+            false => Self { keys: self.most.min(2 * self.keys), ..self },
+        }
     }
 }
 
@@ -219,11 +238,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_after_one_of_large_values_is_smaller_and_none_grows_again() {
-        assert_eq!(next_size(64, 64, 64 * 1024), 64);
-        assert_eq!(next_size(64, 64, 2 * GROUP_BYTES), 32);
-        assert_eq!(next_size(64, 64, 640 * GROUP_BYTES), 1);
-        assert_eq!(next_size(64, 1, 10 * GROUP_BYTES), 1, "one value, asked for many times");
-        assert_eq!(next_size(1, 1, 10), 1);
+    fn a_group_grows_while_values_are_small_and_never_again_after_large_ones() {
+        let group = |keys, most| Group { keys, most };
+        assert_eq!(Group::FIRST.next(8, 8 * 1024), group(16, 64));
+        assert_eq!(group(64, 64).next(64, 64 * 1024), group(64, 64));
+        assert_eq!(group(64, 64).next(64, 2 * GROUP_BYTES), group(32, 32));
+        assert_eq!(group(32, 32).next(32, 1), group(32, 32));
+        assert_eq!(group(64, 64).next(64, 640 * GROUP_BYTES), group(1, 1));
+        assert_eq!(group(8, 64).next(1, 10 * GROUP_BYTES), group(1, 1), "one value, asked for many times");
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -26,6 +27,28 @@ pub(super) struct Pools {
     pub(super) answers: Pool,
     /// Of exports.
     pub(super) exports: Pool,
+    /// Of what was read, while it is sent.
+    pub(super) room: Room,
+}
+
+/// What finished answers may take in memory until clients have taken them.
+#[derive(Debug)]
+pub(super) struct Room {
+    /// A permit per byte.
+    left: Arc<Semaphore>,
+    bytes: usize,
+}
+
+/// A finished answer in its place.
+struct Held {
+    answer: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.answer
+    }
 }
 
 /// A turn in a pool.
@@ -34,7 +57,31 @@ pub(super) struct Turn(OwnedSemaphorePermit);
 
 impl Pools {
     pub(super) fn new(config: &ScanConfig) -> Self {
-        Self { answers: Pool::new(config.parallel), exports: Pool::new(config.exports_max) }
+        let answer = usize::try_from(config.answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
+        let room = Room::new(answer.saturating_mul(config.parallel));
+        Self { answers: Pool::new(config.parallel), exports: Pool::new(config.exports_max), room }
+    }
+}
+
+impl Room {
+    fn new(bytes: usize) -> Self {
+        let bytes = bytes.min(u32::MAX as usize).min(Semaphore::MAX_PERMITS);
+        Self { left: Arc::new(Semaphore::new(bytes)), bytes }
+    }
+
+    /// Gives an answer its place, until it is sent or dropped; one that is larger than all there is takes all.
+    ///
+    /// # Errors
+    /// `overloaded`.
+    pub(super) fn hold(&self, answer: Vec<u8>) -> Result<Bytes, Problem> {
+        let full = || {
+            let detail = "finished answers take all the room there is (`http.scan.parallel` times \
+                          `http.scan.answer_bytes_max`)";
+            Problem::new(Code::OVERLOADED, detail)
+        };
+        let bytes = u32::try_from(answer.len().min(self.bytes)).map_err(|_| full())?;
+        let held = Arc::clone(&self.left).try_acquire_many_owned(bytes).map_err(|_| full())?;
+        Ok(Bytes::from_owner(Held { answer, _place: held }))
     }
 }
 

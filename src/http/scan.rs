@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderValue;
@@ -95,7 +94,8 @@ async fn one_page(
         state.pools().answers.run(move || page(&view, &ask, &config, table.as_ref())).await
     };
     let page = many::meeting(&ask.demand, view, patience, read).await?;
-    let mut response = many::answer(view, &page.moment, false, Body::from(page.document));
+    let body = state.pools().room.hold(page.document)?;
+    let mut response = many::answer(view, &page.moment, false, body.into());
     if let Some(next) = page.next {
         let link = HeaderValue::from_maybe_shared(bytes::Bytes::from(format!("<{next}>; rel=\"next\"")));
         let unwritable =

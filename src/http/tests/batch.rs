@@ -2,12 +2,14 @@ use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
+use bytesize::ByteSize;
 use futures_util::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use super::fixture::{Answer, Fixture, TAG, send_body};
-use crate::config::sections::{KeyFormat, ValueFormat};
+use crate::config::sections::{HttpConfig, KeyFormat, ScanConfig, ValueFormat};
 use crate::position::Position;
 
 const PATH: &str = "/v1/views/users/lookup";
@@ -249,4 +251,34 @@ async fn damage_is_an_error_of_the_whole_batch_and_never_a_miss() {
     let (items, last) = lines(&post(&fixture, &[JSON, LINES], body).await);
     assert!(items.iter().all(|item| item["found"] == true));
     assert_eq!((&last["end"], &last["error"]["code"]), (&json!(false), &json!("storage-corruption")));
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_leave_no_room_for_others_until_they_are_dropped() {
+    let scan = ScanConfig { parallel: 2, answer_bytes_max: ByteSize::kib(64), ..ScanConfig::default() };
+    let mut fixture = Fixture::limited(&HttpConfig { scan, ..HttpConfig::default() });
+    fixture.catch_up();
+    fixture.put(b"u1", Some(format!("\"{}\"", "x".repeat(50_000)).as_bytes()));
+    let ask = async |request: http::request::Builder, body: &str| {
+        fixture.data().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap()
+    };
+    let page = || http::Request::get("/v1/views/users/entries");
+    let batch = || http::Request::post(PATH).header(JSON.0, JSON.1);
+    let held = [ask(page(), "").await, ask(batch(), r#"{"keys":["u1"]}"#).await];
+    assert!(held.iter().all(|answer| answer.status() == StatusCode::OK));
+    let refused = fixture.get("/v1/views/users/entries").await;
+    assert_eq!((refused.status, &*refused.problem()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+    assert_eq!(post(&fixture, &[JSON], r#"{"keys":["u1"]}"#).await.problem(), "overloaded");
+    assert_eq!(
+        post(&fixture, &[JSON], r#"{"keys":["u2"]}"#).await.status,
+        StatusCode::OK,
+        "there is room for less"
+    );
+    assert_eq!(fixture.get("/v1/views/users/keys/u1").await.status, StatusCode::OK);
+    drop(held);
+    assert_eq!(fixture.get("/v1/views/users/entries").await.status, StatusCode::OK);
+    // An answer that is larger than all the room there is goes alone.
+    fixture.put(b"u3", Some(format!("\"{}\"", "x".repeat(500_000)).as_bytes()));
+    let large = fixture.get("/v1/views/users/entries?prefix=u3").await;
+    assert_eq!(large.json()["items"][0]["value"].as_str().map(str::len), Some(500_000));
 }

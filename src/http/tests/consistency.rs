@@ -382,13 +382,3 @@ async fn an_incomplete_view_answers_those_who_allow_it_with_what_it_has() {
     assert_eq!(fixture.get(&path).await.text(), "1");
     assert_eq!(fixture.get("/v1/views/users/keys/gone?allow=restoring").await.problem(), "key-not-found");
 }
-
-#[tokio::test]
-async fn a_watch_does_not_look_as_if_it_heeded_a_position() {
-    let fixture = followed();
-    for header in [("read-after", "0:1"), ("read-consistency", "latest")] {
-        let answer = fixture.send(Method::GET, "/v1/views/users/watch", &[header]).await;
-        assert_eq!((answer.status, &*answer.problem()), (StatusCode::BAD_REQUEST, "bad-parameter"));
-        assert!(answer.text().contains(header.0), "{}", answer.text());
-    }
-}
