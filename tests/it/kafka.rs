@@ -3,6 +3,7 @@
 mod admin;
 mod compaction;
 mod install;
+mod link;
 mod log;
 mod node;
 mod ports;
@@ -22,6 +23,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::BaseConsumer;
 
 use crate::process::Signal;
+pub use link::Link;
 use node::{Member, Node};
 #[allow(unused_imports, reason = "for listeners that a test adds")]
 pub use ports::free_ports;
@@ -73,6 +75,15 @@ impl TestKafka {
         Self::launch(&[&SESSION, properties].concat(), false)
     }
 
+    /// Starts a node of its own that is reached by way of a link alone, once it was asked for its address.
+    pub fn start_behind(link: &Link) -> Self {
+        report::used_by_this_test();
+        let advertised = format!("PLAINTEXT://{}", link.address());
+        let nodes = Self::nodes(Member::of_cluster::<1>(), &[("advertised.listeners", &advertised)], false);
+        link.lead_to(nodes[0].bootstrap());
+        Self::run(nodes)
+    }
+
     /// Starts a node of its own with a second listener that asks for a SCRAM user and grants what ACLs grant.
     pub fn start_secured() -> Self {
         report::used_by_this_test();
@@ -94,7 +105,14 @@ impl TestKafka {
         properties: &[(&str, &str)],
         asks_for_users: bool,
     ) -> Self {
-        let mut nodes = members.map(|member| Node::create(&member, properties, asks_for_users));
+        Self::run(Self::nodes(members, properties, asks_for_users))
+    }
+
+    fn nodes<const N: usize>(members: [Member; N], properties: &[(&str, &str)], users: bool) -> [Node; N] {
+        members.map(|member| Node::create(&member, properties, users))
+    }
+
+    fn run<const N: usize>(mut nodes: [Node; N]) -> Self {
         nodes.iter_mut().for_each(Node::start);
         let bootstrap: Vec<_> = nodes.iter().map(Node::bootstrap).collect();
         let nodes = nodes.into_iter().map(Mutex::new).collect();

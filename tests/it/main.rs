@@ -58,6 +58,7 @@ mod rights;
 mod scan_cli;
 mod scans;
 mod slow_clients;
+mod slow_link;
 mod stored;
 mod three_nodes;
 mod warned;
