@@ -15,6 +15,8 @@ enum Act {
     /// A value for a key, in its own partition, or in another one as another producer would choose.
     Put(u8, bool),
     Delete(u8, bool),
+    /// More keys of a partition than are told in one go; they are put, or deleted.
+    Many(Partition, bool),
     Rebuild(Partition),
     Drop(Partition),
     /// The client is told one piece.
@@ -32,6 +34,7 @@ fn act(strays: bool) -> impl Strategy<Value = Act> {
     prop_oneof![
         12 => (0..24_u8, stray.clone()).prop_map(|(key, stray)| Act::Put(key, stray)),
         5 => (0..24_u8, stray).prop_map(|(key, stray)| Act::Delete(key, stray)),
+        1 => (0..3, any::<bool>()).prop_map(|(partition, put)| Act::Many(partition, put)),
         1 => (0..3).prop_map(Act::Rebuild),
         1 => (0..3).prop_map(Act::Drop),
         4 => Just(Act::Read),
@@ -54,6 +57,7 @@ fn run(acts: &[Act], changes: usize, room: usize) {
         match act {
             Act::Put(key, stray) => world.put(*key, *stray, true),
             Act::Delete(key, stray) => world.put(*key, *stray, false),
+            Act::Many(partition, put) => world.put_many(*partition, UPDATES + 44, *put),
             Act::Rebuild(partition) => world.rebuild(*partition),
             Act::Drop(partition) => world.drop_and_add(*partition),
             Act::Read => client.read(),
