@@ -11,8 +11,8 @@ use super::error::{Error, Result};
 use crate::config::sections::{OnCorruption, StoreConfig};
 use crate::supervisor;
 
-/// Estimated size of a cached block, which sizes the cache's table.
-const BLOCK_BYTES: usize = 4 * 1024;
+/// Size of a block. Smaller ones make the index deeper for every look-up, larger ones cost one that misses the cache.
+const BLOCK_BYTES: usize = 8 * 1024;
 /// One file of deletions is compacted soon, so that a scan does not wade through tombstones.
 const DELETION_WINDOW: usize = 10_000;
 /// Share of a memtable for the filter that spares most look-ups the walk through it: some 25 bits per small entry.
