@@ -42,10 +42,10 @@ pub enum Step<'e> {
 /// A walk over entries; see [`Snapshot::entries`](super::Snapshot::entries).
 pub struct Entries<'a> {
     way: Way<'a>,
-    /// Sources that stand at a key, the next one on top.
-    waiting: BinaryHeap<Source<'a>>,
+    /// Sources that stand at a key, the next one on top; boxed, because they change places at every step.
+    waiting: BinaryHeap<Box<Source<'a>>>,
     /// The source whose key was handed out last.
-    current: Option<Source<'a>>,
+    current: Option<Box<Source<'a>>>,
     hidden: u64,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Way<'a> {
         mut rest: KeyRange,
         mut stretch: Stretch,
         key: Vec<u8>,
-    ) -> Result<Option<Source<'a>>> {
+    ) -> Result<Option<Box<Source<'a>>>> {
         let mut passed = None;
         loop {
             let last = stretch.last(&rest, self.order);
@@ -120,7 +120,11 @@ impl<'a> Way<'a> {
             let skipped_max = if stretch.is_shortest() { 0 } else { self.skipped_max };
             let rows = self.rows(slot, part.as_ref().unwrap_or(&rest), skipped_max);
             match (stop(&rows, slot)?, last) {
-                (Stop::Row, _) => return self.source(rows, slot, key, rest, stretch).read().map(Some),
+                (Stop::Row, _) => {
+                    let mut source = self.source(rows, slot, key, rest, stretch);
+                    source.read()?;
+                    return Ok(Some(source));
+                }
                 (Stop::End, None) => return Ok(None),
                 (Stop::End, Some(last)) => {
                     (rest, stretch) = (rest.after(&last, self.order), stretch.longer());
@@ -143,8 +147,8 @@ impl<'a> Way<'a> {
         key: Vec<u8>,
         rest: KeyRange,
         stretch: Stretch,
-    ) -> Source<'a> {
-        Source { rows, slot, order: self.order, key, header: None, rest, stretch }
+    ) -> Box<Source<'a>> {
+        Box::new(Source { rows, slot, order: self.order, key, header: None, rest, stretch })
     }
 }
 
@@ -202,7 +206,7 @@ impl<'a> Entries<'a> {
         self.hidden
     }
 
-    fn go_on(&mut self, source: Source<'a>) -> Result<()> {
+    fn go_on(&mut self, source: Box<Source<'a>>) -> Result<()> {
         self.waiting.extend(source.next(&self.way)?);
         Ok(())
     }
@@ -222,16 +226,16 @@ fn stop(rows: &DBRawIterator<'_>, slot: &Slot) -> Result<Stop> {
 
 impl<'a> Source<'a> {
     /// Reads key and header of the entry that the rows stand at.
-    fn read(mut self) -> Result<Self> {
+    fn read(&mut self) -> Result<()> {
         let (storage_key, stored) = self.rows.item().unwrap_or_default();
         self.key.clear();
         self.key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
         self.header = Some(EntryRef::parse(stored, self.slot)?.header);
-        Ok(self)
+        Ok(())
     }
 
     /// Goes on behind the key; none where nothing is left.
-    fn next(mut self, way: &Way<'a>) -> Result<Option<Self>> {
+    fn next(mut self: Box<Self>, way: &Way<'a>) -> Result<Option<Box<Self>>> {
         if self.header.is_none() {
             return self.open_behind(way, |stretch| stretch);
         }
@@ -240,10 +244,16 @@ impl<'a> Source<'a> {
             Order::Descending => self.rows.prev(),
         }
         match stop(&self.rows, self.slot)? {
-            Stop::Row => self.read().map(Some),
+            Stop::Row => {
+                self.read()?;
+                Ok(Some(self))
+            }
             Stop::End => match self.stretch.last(&self.rest, self.order) {
                 None => Ok(None),
-                Some(key) => Self { key, ..self }.open_behind(way, Stretch::longer),
+                Some(key) => {
+                    self.key = key;
+                    self.open_behind(way, Stretch::longer)
+                }
             },
             Stop::GivenUp => {
                 let shorter = self.stretch.shorter(&self.rest.after(&self.key, self.order), self.order);
@@ -252,8 +262,12 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn open_behind(self, way: &Way<'a>, length: impl Fn(Stretch) -> Stretch) -> Result<Option<Self>> {
-        let Self { slot, order, key, rest, stretch, .. } = self;
+    fn open_behind(
+        self: Box<Self>,
+        way: &Way<'a>,
+        length: impl Fn(Stretch) -> Stretch,
+    ) -> Result<Option<Box<Self>>> {
+        let Self { slot, order, key, rest, stretch, .. } = *self;
         way.open(slot, rest.after(&key, order), length(stretch), key)
     }
 
