@@ -1,6 +1,6 @@
 //! The reader thread: polls the source into batches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::store::{Staged, Stager};
 const IDLE: Duration = Duration::from_millis(100);
 
 /// How long changes to slots that do not answer are gathered at most: large files of them are cheap.
-const GATHERING: Duration = Duration::from_secs(1);
+const GATHERING: Duration = Duration::from_millis(500);
 /// A batch of small records is full as well when it has so many that they average fewer bytes.
 const GATHERED_BYTES: usize = 256;
 /// How long, and how often, it is waited for files to be compacted before there are more.
@@ -86,8 +86,8 @@ pub(super) struct Reader<S> {
     stager: Option<Stager>,
     /// What is read now is for files.
     gathers: bool,
-    /// A partition was read to its end.
-    at_end: bool,
+    /// Partitions that were read to their end since they are read.
+    ended: BTreeSet<Partition>,
     slots: BTreeMap<Partition, SlotNumber>,
     stop: CancellationToken,
 }
@@ -101,8 +101,8 @@ impl<S: Source> Reader<S> {
         stop: CancellationToken,
     ) -> Self {
         let (throttle, slots) = (Throttle::new(), BTreeMap::new());
-        let (stager, gathers, at_end) = (None, false, false);
-        Self { source, ports, limits, pace, throttle, stager, gathers, at_end, slots, stop }
+        let (stager, gathers, ended) = (None, false, BTreeSet::new());
+        Self { source, ports, limits, pace, throttle, stager, gathers, ended, slots, stop }
     }
 
     /// Has what fills slots that do not answer be handed over as files.
@@ -143,6 +143,7 @@ impl<S: Source> Reader<S> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Follow { partition, slot, start } => {
+                self.ended.remove(&partition);
                 self.slots.insert(partition, slot);
                 self.source.assign(partition, start);
             }
@@ -157,7 +158,7 @@ impl<S: Source> Reader<S> {
     fn poll(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let wait = if batch.is_empty() { IDLE } else { self.age_max().saturating_sub(batch.age()) };
         let (room, mut failed, mut records) = (self.room(), Vec::new(), 0);
-        let (slots, failures, at_end) = (&mut self.slots, &self.ports.failures, &mut self.at_end);
+        let (slots, failures, ended) = (&mut self.slots, &self.ports.failures, &mut self.ended);
         self.source.poll(wait, &mut |event| {
             match event {
                 Event::Record(record) => {
@@ -165,7 +166,7 @@ impl<S: Source> Reader<S> {
                     gather(batch, slots, &record);
                 }
                 Event::End { partition, position } => {
-                    *at_end = true;
+                    ended.insert(partition);
                     if let Some(slot) = slots.get(&partition) {
                         batch.reach(*slot, partition, position);
                     }
@@ -203,7 +204,7 @@ impl<S: Source> Reader<S> {
     fn age_max(&self) -> Duration {
         match self.pace.follows() {
             true => self.limits.wait_following,
-            false if self.gathers && !self.at_end => GATHERING,
+            false if self.gathers && !self.slots.keys().all(|read| self.ended.contains(read)) => GATHERING,
             false => self.limits.wait_restoring,
         }
     }
@@ -226,10 +227,9 @@ impl<S: Source> Reader<S> {
 
     /// Takes out of the batch what can be handed over as files; what cannot is written as any other.
     fn stage(&mut self, batch: &mut Batch) -> Staged {
-        self.at_end = false;
         let Some(stager) = &mut self.stager else { return Staged::default() };
-        // A build that has nearly caught up is to catch up soon.
-        self.gathers = stager.fills(batch);
+        // Builds that have nearly caught up are to catch up soon.
+        self.gathers = stager.is_far(batch);
         let staged = stager.stage(batch).unwrap_or_else(|error| {
             tracing::warn!(%error, "changes of a rebuild cannot be staged as files, they are written one by one");
             Staged::default()

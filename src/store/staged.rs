@@ -3,7 +3,7 @@
 //! Such a slot is filled with everything its log holds. As files that costs neither the write-ahead log nor a
 //! memtable, and because a file belongs to one slot, so does what is compacted and what is freed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub struct Stager {
     files: u64,
     /// How far each slot was read; batches that are still on their way count.
     read: BTreeMap<SlotNumber, Position>,
+    /// Slots of which there were files.
+    filed: BTreeSet<SlotNumber>,
 }
 
 /// Files that wait for the database to take them over. What it has not taken goes with this value.
@@ -55,6 +57,7 @@ pub(super) struct StagedFile {
 struct Target {
     slot: Arc<Slot>,
     position: Position,
+    bytes: u64,
 }
 
 /// The file of one slot while it is written.
@@ -73,7 +76,7 @@ impl Stager {
         let (store, dir) = (Arc::clone(store), store.dir().join(DIRECTORY));
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(&dir)(error)),
-            _ => Ok(Self { store, dir, bytes_max, files: 0, read: BTreeMap::new() }),
+            _ => Ok(Self { store, dir, bytes_max, files: 0, read: BTreeMap::new(), filed: BTreeSet::new() }),
         }
     }
 
@@ -83,13 +86,12 @@ impl Stager {
         self.bytes_max
     }
 
-    /// Returns whether all that `batch` holds belongs to slots that are being filled and have not reached the end
-    /// offset they were begun with.
+    /// Returns whether `batch` leaves some slot that is being filled below the end offset it was begun with.
     #[must_use]
-    pub fn fills(&self, batch: &Batch) -> bool {
+    pub fn is_far(&self, batch: &Batch) -> bool {
         let table = self.store.table();
-        let mut targets = batch.advances().iter().map(|advance| Target::of(&table, advance));
-        targets.all(|target| target.is_some_and(|target| target.position < target.slot.build().high))
+        let mut targets = batch.advances().iter().filter_map(|advance| Target::of(&table, advance));
+        targets.any(|target| target.is_far())
     }
 
     /// Returns whether files should wait until some of those that were taken over are compacted.
@@ -105,19 +107,28 @@ impl Stager {
     /// [`Error::NoSpace`] and other errors of the disk.
     pub fn stage(&mut self, batch: &mut Batch) -> Result<Staged> {
         let table = self.store.table();
-        let worth = |advance: &&Advance| advance.bytes >= (self.bytes_max / FILES_MAX) as u64;
-        let worthy = batch.advances().iter().filter(worth);
-        let targets: Vec<Target> = worthy.filter_map(|advance| Target::of(&table, advance)).collect();
+        let of_slots = batch.advances().iter().filter_map(|advance| Target::of(&table, advance));
+        let targets: Vec<Target> = of_slots.filter(|target| self.is_worth_a_file(target)).collect();
         let staged = self.write(&table, &targets, batch);
         if staged.is_ok() {
             targets.iter().for_each(|target| batch.forget_changes(target.slot.number()));
+            self.filed.extend(targets.iter().map(|target| target.slot.number()));
         }
         for advance in batch.advances() {
             let read = self.read.entry(advance.slot).or_default();
             *read = advance.position.max(*read);
         }
-        self.read.retain(|number, _| table.building().values().any(|slot| slot.number() == *number));
+        let is_filled = |number: &SlotNumber| table.building().values().any(|slot| slot.number() == *number);
+        self.read.retain(|number, _| is_filled(number));
+        self.filed.retain(is_filled);
         staged
+    }
+
+    /// Between two files of a slot nothing of it is written one by one: it would have to be flushed first, and what is
+    /// flushed spans all slots.
+    fn is_worth_a_file(&self, target: &Target) -> bool {
+        let is_large = target.bytes >= (self.bytes_max / FILES_MAX) as u64;
+        is_large || (target.is_far() && self.filed.contains(&target.slot.number()))
     }
 
     fn write(&mut self, table: &SlotTable, targets: &[Target], batch: &mut Batch) -> Result<Staged> {
@@ -173,7 +184,12 @@ impl Target {
     fn of(table: &SlotTable, advance: &Advance) -> Option<Self> {
         let slot = table.building().get(&advance.partition)?;
         let fills = slot.number() == advance.slot && advance.position <= slot.build().high;
-        fills.then(|| Self { slot: Arc::clone(slot), position: advance.position })
+        let (position, bytes) = (advance.position, advance.bytes);
+        fills.then(|| Self { slot: Arc::clone(slot), position, bytes })
+    }
+
+    fn is_far(&self) -> bool {
+        self.position < self.slot.build().high
     }
 }
 

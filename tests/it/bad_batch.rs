@@ -9,21 +9,89 @@ use crate::metrics::sample;
 
 const HARMED: &[u8] = b"a value to be harmed";
 
-/// Flips the first byte of [`HARMED`] in a file, there and back; `harmed` says which of the two it is.
-fn flip(segment: &Path, harmed: bool) {
+/// Where a batch has its length, its checksum, and what the checksum is of; the codec is the first thing of that.
+const LENGTH: usize = 8;
+const CHECKSUM: usize = 17;
+const CHECKED: usize = 21;
+/// No codec has this number.
+const UNKNOWN_CODEC: u8 = 5;
+
+/// Flips the first byte of [`HARMED`], there and back.
+fn flip(batch: &mut [u8]) {
+    let rest = &HARMED[1..];
+    let at = batch.windows(rest.len()).position(|window| window == rest).expect("the value") - 1;
+    batch[at] ^= 0xff;
+}
+
+/// Has the batch claim a codec that nobody knows, there and back.
+fn swap_codec(batch: &mut [u8]) {
+    let checksum = |batch: &[u8]| crc32c(&batch[CHECKED..]).to_be_bytes();
+    assert_eq!(batch[CHECKSUM..CHECKED], checksum(batch), "a sound batch");
+    batch[CHECKED + 1] ^= UNKNOWN_CODEC;
+    let sound = checksum(batch);
+    batch[CHECKSUM..CHECKED].copy_from_slice(&sound);
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+}
+
+/// Changes the batch with the value to be harmed.
+fn change(segment: &Path, harm: fn(&mut [u8])) {
     let mut bytes = fs::read(segment).unwrap();
     let rest = &HARMED[1..];
-    let at = bytes.windows(rest.len()).position(|window| window == rest).expect("the value") - 1;
-    assert_eq!(bytes[at] == HARMED[0], !harmed);
-    bytes[at] ^= 0xff;
+    let value = bytes.windows(rest.len()).position(|window| window == rest).expect("the value");
+    let mut batch = 0..0;
+    while batch.end <= value {
+        let length = bytes[batch.end + LENGTH..][..4].try_into().expect("a length");
+        batch = batch.end..batch.end + LENGTH + 4 + u32::from_be_bytes(length) as usize;
+    }
+    harm(&mut bytes[batch]);
     fs::write(segment, bytes).unwrap();
 }
 
 /// FAULTS row 31.
 #[test]
 fn a_batch_with_a_wrong_checksum_stops_its_partition_and_is_never_skipped() {
+    stops_and_is_never_skipped("bad-batch", flip);
+}
+
+/// FAULTS row 31.
+#[test]
+fn a_batch_of_an_unknown_codec_stops_its_partition_and_is_never_skipped() {
+    stops_and_is_never_skipped("bad-codec", swap_codec);
+}
+
+/// FAULTS row 30: the client hangs up on such an answer, again and again, and reports nothing of it.
+#[test]
+fn a_batch_larger_than_the_client_takes_is_said_and_read_once_it_may_be() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("huge-batch").config("max.message.bytes", "4000000").create();
+    topic.put("before", "1");
+    let mut app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "200ms");
+    let limits = ["message.max.bytes", "fetch.max.bytes", "receive.message.max.bytes"];
+    for (limit, bytes) in limits.into_iter().zip(["900000", "900000", "1000000"]) {
+        app = app.set(&format!("kafka.properties.\"{limit}\""), bytes);
+    }
+    let mut app = app.start().restored();
+    let huge = topic.put("huge", vec![b'x'; 2_000_000]);
+    app.wait_for_status("v", "a stuck partition", |status| {
+        status["partitions"][0]["reason"] == "no-progress"
+    });
+    assert_eq!((app.position("v", 0), app.get("v", "before").status), (Some(huge.offset), 200));
+    assert!(app.log().contains("increase receive.message.max.bytes"), "{}", app.log());
+
+    app.terminate();
+    app.set("kafka.properties.\"receive.message.max.bytes\"", "4000000");
+    app.start_again();
+    app.wait_until_restored();
+    app.assert_view_equals("v", &topic.fold());
+}
+
+fn stops_and_is_never_skipped(name: &str, harm: fn(&mut [u8])) {
     let kafka = TestKafka::start();
-    let topic = kafka.topic("bad-batch").partitions(2).create();
+    let topic = kafka.topic(name).partitions(2).create();
     topic.put_to(0, "before", "1");
     topic.put_to(1, "elsewhere", "1");
     let mut app =
@@ -33,7 +101,7 @@ fn a_batch_with_a_wrong_checksum_stops_its_partition_and_is_never_skipped() {
     topic.put_to(0, "behind", "1");
     kafka.stop();
     let segment = kafka.segment(topic.name(), 0);
-    flip(&segment, false);
+    change(&segment, harm);
     kafka.start_again();
 
     app.start_again();
@@ -60,7 +128,7 @@ fn a_batch_with_a_wrong_checksum_stops_its_partition_and_is_never_skipped() {
     assert_eq!((fresh.get_ops("/livez").status, fresh.get_ops("/readyz").status), (200, 503));
 
     kafka.stop();
-    flip(&segment, true);
+    change(&segment, harm);
     kafka.start_again();
     for app in [app, fresh] {
         app.wait_for_event("v", "recovered");

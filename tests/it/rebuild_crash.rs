@@ -11,8 +11,8 @@ const PARTITIONS: u64 = 2;
 const KEYS: u64 = 500;
 const VERSIONS: u64 = 60;
 
-/// A build of 35 000 records beside a slot that serves takes two seconds: an end comes in the middle of it.
-const RECORDS_PER_SECOND: i64 = 18_000;
+/// A build of 35 000 records beside a slot that serves takes three seconds: an end comes in the middle of it.
+const RECORDS_PER_SECOND: i64 = 12_000;
 
 /// Bound on one stage of a build.
 const STAGE: Duration = Duration::from_secs(120);
@@ -70,7 +70,7 @@ fn interrupted_rebuild(name: &str, signals: &[Signal]) {
     let mut met = 0;
     for (round, signal) in (1..).zip(signals) {
         // A pseudo-random point, another one each time.
-        let point = (i64::from(std::process::id()) * 7919 + round * 10_007) % 6_000 + round * 8_000;
+        let point = (i64::from(std::process::id()) * 7919 + round * 10_007) % 6_000 + round * 4_000;
         app.read_while("v", &keys(), || wait_until_built(&app, point, 2 * PARTITIONS));
         met += u32::from(app.generation("v") < 2 * PARTITIONS);
         match *signal {

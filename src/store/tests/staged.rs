@@ -78,7 +78,7 @@ fn small_changes_and_those_of_a_slot_that_answers_stay_in_the_batch() {
     assert!(writer.promote(0).unwrap());
     let mut live = batch(slot, &[(1, "k", Some("2"))]);
     let mut stager = Stager::new(&store, SMALL).unwrap();
-    assert!(!stager.fills(&live));
+    assert!(!stager.is_far(&live));
     assert!(stager.stage(&mut live).unwrap().files.is_empty());
     writer.apply(&mut live).unwrap();
     assert_eq!(value(&store, b"k"), Some(b"2".to_vec()));
