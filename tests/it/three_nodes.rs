@@ -93,7 +93,8 @@ fn a_leader_that_leaves_cleanly_or_not_costs_no_record_and_no_rebuild() {
     }
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
-    assert_eq!((app.generation("v"), app.count_events("v", "log-rewritten")), (generation, 0));
+    let events = app.status("v")["events"].to_string();
+    assert_eq!((app.generation("v"), app.count_events("v", "log-rewritten")), (generation, 0), "{events}");
 }
 
 /// FAULTS row 15: a broker told the client of the topic and is gone when a record of another one arrives.
