@@ -1,6 +1,4 @@
-//! Lines of the corpus, and changed copies of them.
-
-use std::path::Path;
+//! Changed copies of the lines of a corpus.
 
 /// Longest input that is made: about what the head of a request may have.
 const LONG: usize = 60 * 1024;
@@ -24,21 +22,6 @@ const PIECES: [&str; 16] = [
     "9223372036854775807",
     "99999999999999999999",
 ];
-
-/// The lines of a corpus, as bytes; `\xNN` is one.
-pub fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/corpus/{name}.txt"));
-    let bytes = |line: &str| {
-        let mut pieces = line.split("\\x");
-        let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-        for piece in pieces {
-            bytes.push(u8::from_str_radix(&piece[..2], 16).expect("two hex digits"));
-            bytes.extend_from_slice(&piece.as_bytes()[2..]);
-        }
-        bytes
-    };
-    std::fs::read_to_string(path).expect("a corpus").lines().map(bytes).collect()
-}
 
 /// Changes a line at some places, and may repeat it.
 pub fn mutated(line: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {

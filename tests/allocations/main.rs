@@ -10,6 +10,8 @@
     reason = "a test that meets the unexpected stops, and says where"
 )]
 
+#[path = "../fixtures/corpus/lines.rs"]
+mod corpus;
 mod counting;
 mod inputs;
 
@@ -130,7 +132,7 @@ fn no_input_has_more_allocated_than_a_small_multiple_of_itself() {
     // What is made once is made now.
     send(&Header("accept"), b"*/*");
     for (name, place) in &PLACES {
-        for line in inputs::corpus(name) {
+        for line in corpus::corpus(name) {
             send(place, &line);
             for _ in 0..MUTATIONS {
                 send(place, &inputs::mutated(&line, &mut random));

@@ -1,10 +1,9 @@
 //! What strangers send: it is answered or refused, and costs no memory.
 
-use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
 
 use crate::app::{Connection, TestApp};
+use crate::corpus::corpus;
 use crate::eventually::eventually;
 use crate::kafka::TestKafka;
 use crate::slow_clients::{DEADLINE, SLACK_KIB, resident_kib};
@@ -37,22 +36,6 @@ const PLACES: [(&str, &str, &str); 22] = [
     ("range", "GET /v1/views/v/keys/u1?", " HTTP/1.1\r\n"),
     ("cursor", "GET /v1/views/v/entries?cursor=", " HTTP/1.1\r\n"),
 ];
-
-/// The lines of a corpus, as bytes.
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/corpus/{name}.txt"));
-    fs::read_to_string(&path).expect("a corpus").lines().map(bytes).collect()
-}
-
-fn bytes(line: &str) -> Vec<u8> {
-    let mut pieces = line.split("\\x");
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        bytes.push(u8::from_str_radix(&piece[..2], 16).expect("two hex digits"));
-        bytes.extend_from_slice(&piece.as_bytes()[2..]);
-    }
-    bytes
-}
 
 /// Sends a request and returns the status of the answer, on a connection that is not used again.
 fn status(app: &TestApp<'_>, request: &[u8]) -> Option<u16> {

@@ -31,6 +31,8 @@ mod clusters;
 mod conformance;
 mod content;
 mod copied;
+#[path = "../fixtures/corpus/lines.rs"]
+mod corpus;
 mod crash;
 mod damage;
 mod demo;
