@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -104,8 +105,8 @@ fn two_thousand_slow_clients_hold_up_nobody() {
     topic.put("small", "1");
     let app = TestApp::builder(TestKafka::shared())
         .view("v", &topic)
-        .set("http.header_timeout", "12s")
-        .set("http.write_timeout", "6s")
+        .set("http.header_timeout", "16s")
+        .set("http.write_timeout", "10s")
         // What a shell usually starts programs with; the service has to raise it.
         .soft_limit(512)
         .start()
@@ -114,9 +115,13 @@ fn two_thousand_slow_clients_hold_up_nobody() {
     let before = resident_kib(&app);
 
     let address = app.http_address();
-    let halves: Vec<_> = (0..EACH).map(|_| half_sent(address)).collect();
-    let watchers: Vec<_> = (0..EACH).map(|_| watches(address)).collect();
-    let mut readers: Vec<_> = (0..EACH).map(|_| reads_nothing(address)).collect();
+    // All kinds at the same time, so that the first are still there when the last have come.
+    let [halves, watchers, mut readers] = thread::scope(|scope| {
+        let kinds: [fn(SocketAddr) -> TcpStream; 3] = [half_sent, watches, reads_nothing];
+        let kinds =
+            kinds.map(|come| scope.spawn(move || (0..EACH).map(|_| come(address)).collect::<Vec<_>>()));
+        kinds.map(|clients| clients.join().unwrap())
+    });
     let each = u64::try_from(EACH).unwrap();
     let all = 3 * each;
     // On a machine with much to do the first are gone before the last have come.
