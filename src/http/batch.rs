@@ -30,7 +30,7 @@ pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Keys that are read inline: a hand-off to another thread costs as much.
 const INLINE_KEYS_MAX: usize = FIRST_KEYS;
 /// Keys of the first group: nothing tells yet how large the values are.
-const FIRST_KEYS: usize = 8;
+const FIRST_KEYS: usize = 16;
 /// Keys that are looked up at once, where the values are small.
 const GROUP_KEYS: usize = 64;
 /// What the values of a group may take in memory, as far as the groups before tell.
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn a_group_grows_while_values_are_small_and_never_again_after_large_ones() {
         let group = |keys, most| Group { keys, most };
-        assert_eq!(Group::FIRST.next(8, 8 * 1024), group(16, 64));
+        assert_eq!(Group::FIRST.next(16, 16 * 1024), group(32, 64));
         assert_eq!(group(64, 64).next(64, 64 * 1024), group(64, 64));
         assert_eq!(group(64, 64).next(64, 2 * GROUP_BYTES), group(32, 32));
         assert_eq!(group(32, 32).next(32, 1), group(32, 32));
