@@ -72,9 +72,8 @@ struct Source<'a> {
     stretch: Stretch,
 }
 
-/// What rows come to.
+/// Why there is no row.
 enum Stop {
-    Row,
     End,
     /// Too many deleted keys.
     GivenUp,
@@ -119,12 +118,12 @@ impl<'a> Way<'a> {
             // The shortest there is takes what it takes.
             let skipped_max = if stretch.is_shortest() { 0 } else { self.skipped_max };
             let rows = self.rows(slot, part.as_ref().unwrap_or(&rest), skipped_max);
+            if rows.valid() {
+                let mut source = self.source(rows, slot, key, rest, stretch);
+                source.read()?;
+                return Ok(Some(source));
+            }
             match (stop(&rows, slot)?, last) {
-                (Stop::Row, _) => {
-                    let mut source = self.source(rows, slot, key, rest, stretch);
-                    source.read()?;
-                    return Ok(Some(source));
-                }
                 (Stop::End, None) => return Ok(None),
                 (Stop::End, Some(last)) => {
                     (rest, stretch) = (rest.after(&last, self.order), stretch.longer());
@@ -214,9 +213,6 @@ impl<'a> Entries<'a> {
 
 /// Order matters: an iterator that met damage ends like one that is done, and only its status tells.
 fn stop(rows: &DBRawIterator<'_>, slot: &Slot) -> Result<Stop> {
-    if rows.valid() {
-        return Ok(Stop::Row);
-    }
     match rows.status() {
         Ok(()) => Ok(Stop::End),
         Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Stop::GivenUp),
@@ -225,13 +221,13 @@ fn stop(rows: &DBRawIterator<'_>, slot: &Slot) -> Result<Stop> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads key and header of the entry that the rows stand at.
-    fn read(&mut self) -> Result<()> {
-        let (storage_key, stored) = self.rows.item().unwrap_or_default();
+    /// Reads key and header of the entry that the rows stand at; returns whether there is one.
+    fn read(&mut self) -> Result<bool> {
+        let Some((storage_key, stored)) = self.rows.item() else { return Ok(false) };
         self.key.clear();
         self.key.extend_from_slice(storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default());
         self.header = Some(EntryRef::parse(stored, self.slot)?.header);
-        Ok(())
+        Ok(true)
     }
 
     /// Goes on behind the key; none where nothing is left.
@@ -243,11 +239,10 @@ impl<'a> Source<'a> {
             Order::Ascending => self.rows.next(),
             Order::Descending => self.rows.prev(),
         }
+        if self.read()? {
+            return Ok(Some(self));
+        }
         match stop(&self.rows, self.slot)? {
-            Stop::Row => {
-                self.read()?;
-                Ok(Some(self))
-            }
             Stop::End => match self.stretch.last(&self.rest, self.order) {
                 None => Ok(None),
                 Some(key) => {
