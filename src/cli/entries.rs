@@ -40,7 +40,7 @@ pub enum Form {
 pub(super) struct Printer<W> {
     out: W,
     form: Form,
-    count: usize,
+    count: u64,
     rows: Vec<Vec<String>>,
     /// Widths of the columns so far; none before the first rows are laid out.
     widths: Option<Vec<u16>>,
@@ -63,6 +63,11 @@ struct Entry<'a> {
 impl<W: Write> Printer<W> {
     pub(super) fn new(out: W, form: Form) -> Self {
         Self { out, form, count: 0, rows: Vec::new(), widths: None }
+    }
+
+    /// Returns how many entries there were so far.
+    pub(super) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Prints an entry, as the service wrote it.

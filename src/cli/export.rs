@@ -41,12 +41,11 @@ struct Problem {
     retryable: bool,
 }
 
-/// Tells entries from the last line, and counts them.
+/// Tells entries from the last line.
 struct Lines<W> {
     printer: Printer<W>,
     /// The beginning of a line whose end has not arrived.
     rest: Vec<u8>,
-    count: u64,
     bytes: u64,
     last: Option<Vec<u8>>,
 }
@@ -100,7 +99,7 @@ fn download(
         lines.take(chunk)?;
         if shown.elapsed() >= PROGRESS_INTERVAL {
             shown = Instant::now();
-            bar.set_message(format!("{} entries, {}", lines.count, ByteSize(lines.bytes)));
+            bar.set_message(format!("{} entries, {}", lines.printer.count(), ByteSize(lines.bytes)));
             bar.tick();
         }
         Ok(())
@@ -108,11 +107,11 @@ fn download(
     match arrived {
         // What was refused from the start is no export that was cut off.
         Err(error) if lines.bytes > 0 && error.is::<Failure>() => {
-            Err(cut_off(lines.count, &format!(": {error}")).into())
+            Err(cut_off(lines.printer.count(), &format!(": {error}")).into())
         }
         Err(error) => Err(error),
         Ok(()) => {
-            let (count, bytes) = (lines.count, lines.bytes);
+            let (count, bytes) = (lines.printer.count(), lines.bytes);
             let last = lines.end()?;
             Ok((count, bytes, last))
         }
@@ -141,7 +140,7 @@ fn progress(terminal: &Terminal) -> ProgressBar {
 
 impl<W: Write> Lines<W> {
     fn new(out: W, form: Form) -> Self {
-        Self { printer: Printer::new(out, form), rest: Vec::new(), count: 0, bytes: 0, last: None }
+        Self { printer: Printer::new(out, form), rest: Vec::new(), bytes: 0, last: None }
     }
 
     fn take(&mut self, chunk: &[u8]) -> anyhow::Result<()> {
@@ -161,7 +160,6 @@ impl<W: Write> Lines<W> {
             if line.starts_with(LAST) {
                 self.last = Some(line.to_vec());
             } else {
-                self.count += 1;
                 self.printer.push(line)?;
             }
         }
@@ -171,7 +169,7 @@ impl<W: Write> Lines<W> {
     /// Returns the last line, if it says that everything is there.
     fn end(mut self) -> anyhow::Result<Last> {
         self.printer.flush()?;
-        let count = self.count;
+        let count = self.printer.count();
         let Some(last) = self.last.filter(|_| self.rest.is_empty()) else {
             return Err(cut_off(count, "").into());
         };
