@@ -77,6 +77,13 @@ impl Loaded {
     }
 }
 
+/// Loads a configuration that a test makes of flags alone.
+#[cfg(test)]
+pub(crate) fn of_flags(flags: &[(&str, &str)]) -> Config {
+    let flags: Vec<_> = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    load(&[], std::iter::empty(), &flags).map_err(|problems| problems.to_string()).unwrap().into_config()
+}
+
 /// Loads the configuration from files, environment variables and `--set` flags, the later over the earlier.
 ///
 /// # Errors

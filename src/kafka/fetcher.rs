@@ -270,9 +270,7 @@ mod tests {
     /// Nobody listens there.
     fn cluster() -> (KafkaConfig, Arc<Cluster>) {
         let flags = [("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "t")];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let config = crate::config::load(&[], std::iter::empty(), &flags);
-        let config = config.map_err(|problems| problems.to_string()).unwrap().into_config().kafka;
+        let config = crate::config::of_flags(&flags).kafka;
         let cluster = Cluster::new(&config, "test", CancellationToken::new()).unwrap();
         (config, Arc::new(cluster))
     }

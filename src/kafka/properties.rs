@@ -83,9 +83,7 @@ mod tests {
             ("fetch.wait.max.ms", "7"),
         ];
         let flags = [("kafka.bootstrap", "x:1"), ("views.v.topic", "t")];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let config = crate::config::load(&[], std::iter::empty(), &flags);
-        let mut config = config.map_err(|problems| problems.to_string()).unwrap().into_config().kafka;
+        let mut config = crate::config::of_flags(&flags).kafka;
         config.properties.extend(wrong.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let all = properties(&config, "test");
         let last =

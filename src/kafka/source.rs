@@ -142,9 +142,7 @@ mod tests {
         let certificates = directory.path().join("certificates");
         fs::create_dir(&certificates).unwrap();
         let flags = [("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "t")];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let config = crate::config::load(&[], std::iter::empty(), &flags);
-        let mut config = config.map_err(|problems| problems.to_string()).unwrap().into_config().kafka;
+        let mut config = crate::config::of_flags(&flags).kafka;
         let secured = [
             ("security.protocol", "ssl".to_owned()),
             ("ssl.ca.location", certificates.display().to_string()),

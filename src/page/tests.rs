@@ -62,8 +62,7 @@ fn view(dir: &TempDir, applied: i64) -> Arc<View> {
         ("views.users.topic", "user-profiles"),
         ("views.users.key", "i64"),
     ];
-    let settings: Vec<_> = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let config = config::load(&[], std::iter::empty(), &settings).unwrap().into_config();
+    let config = config::of_flags(&settings);
     let name: ViewName = "users".parse().unwrap();
     Arc::new(View::new(name, config.views["users"].clone(), store, progress, config.ready.max_staleness))
 }

@@ -29,10 +29,8 @@ impl World {
         let dir = TempDir::new().unwrap();
         let resources = Resources::new(&StoreConfig::default(), 1).unwrap();
         let Opened { store, writer, .. } = Store::open(dir.path(), "topic", &resources, 1).unwrap();
-        let flags = [("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "topic")];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let config = crate::config::load(&[], std::iter::empty(), &flags);
-        let config = config.map_err(|problems| problems.to_string()).unwrap().into_config();
+        let config =
+            crate::config::of_flags(&[("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "topic")]);
         let (name, section) = config.views.iter().next().unwrap();
         let progress = Arc::default();
         let view = View::new(name.clone(), section.clone(), store, progress, Duration::from_secs(60));
