@@ -257,6 +257,10 @@ fn of_one_topic<T>(
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
 
     fn shape(id: u8) -> Shape {
@@ -281,5 +285,30 @@ mod tests {
     #[test]
     fn only_partitions_with_a_leader_are_asked_for() {
         assert_eq!(shape(1).led().collect::<Vec<_>>(), [0]);
+    }
+
+    /// FAULTS row 15.
+    #[test]
+    fn a_leader_that_hangs_up_has_not_said_where_its_log_ends() {
+        use RDKafkaRespErr::{
+            RD_KAFKA_RESP_ERR__TRANSPORT as HANGS_UP, RD_KAFKA_RESP_ERR_NO_ERROR as ANSWERS,
+        };
+        let mock = MockCluster::new(1).unwrap();
+        mock.create_topic("t", 1, 1).unwrap();
+        let bootstrap = mock.bootstrap_servers();
+        let config = crate::config::of_flags(&[("kafka.bootstrap", &bootstrap), ("views.v.topic", "t")]);
+        let cluster = Cluster::new(&config.kafka, "test", CancellationToken::new()).unwrap();
+        let log = PartitionLog { start: Position::ZERO, end: Position::ZERO, written: Position::ZERO };
+        assert_eq!(cluster.observe("t").unwrap().partitions, BTreeMap::from([(0, log)]));
+
+        // The questions for the start, for what is written and for what can be read.
+        for answers in [&[][..], &[ANSWERS], &[ANSWERS, ANSWERS]] {
+            mock.request_errors(RDKafkaApiKey::ListOffsets, &[answers, &[HANGS_UP]].concat());
+            let observed = cluster.observe("t");
+            assert!(matches!(observed, Err(Error::Unreachable(_))), "{}: {observed:?}", answers.len());
+        }
+        mock.request_errors(RDKafkaApiKey::ListOffsets, &[HANGS_UP]);
+        assert!(matches!(cluster.log_ends("t"), Err(Error::Unreachable(_))));
+        assert_eq!(cluster.log_ends("t").unwrap().partitions.len(), 1);
     }
 }

@@ -14,6 +14,9 @@ use super::{Client, Event, PartitionList, Queue, REASON_BYTES, c_string, millis,
 /// How often a wait for an answer looks whether the process is to end.
 const STOP_INTERVAL: Duration = Duration::from_millis(50);
 
+/// Why an offset is not known although no error was told.
+const NO_ANSWER: &str = "the leader of the partition did not answer";
+
 /// Which end of the log to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::kafka) enum EndKind {
@@ -147,7 +150,11 @@ impl Client {
             let rows = if rows.is_null() { &[] } else { std::slice::from_raw_parts(rows, count) };
             let rows = rows.iter().map(|row| sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*row));
             let offset = |row: *const sys::rd_kafka_topic_partition_t| {
-                checked(code::read(&raw const (*row).err), (*row).offset)
+                match checked(code::read(&raw const (*row).err), (*row).offset) {
+                    // A leader that hangs up or is silent leaves no error, but the number for "no offset".
+                    Ok(..0) => Err((RDKafkaErrorCode::BrokerTransportFailure, NO_ANSWER.to_owned())),
+                    told => told,
+                }
             };
             Ok(rows.map(|row| ((*row).partition, offset(row))).collect())
         }
