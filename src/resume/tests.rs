@@ -11,7 +11,9 @@ fn stored(position: i64) -> Stored<'static> {
         current_at: Some(Millis::new(1_000_000)),
         filling: None,
         target: None,
+        epoch: Some(3),
         rewritten: false,
+        refused: false,
         requested: None,
     }
 }
@@ -22,6 +24,7 @@ fn facts(log_start: i64, end_offset: i64) -> Facts<'static> {
         topic_id: TOPIC,
         log_start: Position::new(log_start),
         end_offset: Position::new(end_offset),
+        epoch: Some(4),
         tombstones_kept: Duration::from_secs(60),
         now: Millis::new(1_001_000),
         followed: false,
@@ -42,6 +45,20 @@ fn every_state_of_the_log_has_its_decision() {
         (stored(5), facts(5, 9), Decision::Continue),
         (stored(5), facts(6, 9), Decision::Build(BuildReason::Truncated)),
         (stored(10), facts(0, 9), Decision::Build(BuildReason::LogRewritten)),
+        (stored(10), Facts { epoch: None, ..facts(0, 9) }, Decision::Build(BuildReason::LogRewritten)),
+        (
+            Stored { epoch: None, ..stored(10) },
+            Facts { epoch: Some(0), ..facts(0, 9) },
+            Decision::Build(BuildReason::LogRewritten),
+        ),
+        (stored(10), Facts { epoch: Some(3), ..facts(0, 9) }, Decision::Continue),
+        (stored(10), Facts { epoch: Some(2), ..facts(0, 9) }, Decision::Continue),
+        (
+            Stored { refused: true, ..stored(10) },
+            Facts { epoch: Some(3), ..facts(0, 9) },
+            Decision::Build(BuildReason::LogRewritten),
+        ),
+        (Stored { refused: true, ..stored(9) }, facts(0, 9), Decision::Continue),
         (Stored { target: Some(Position::new(9)), ..stored(5) }, facts(0, 9), Decision::Continue),
         (
             Stored { target: Some(Position::new(10)), ..stored(5) },

@@ -1,7 +1,12 @@
-//! A store that meets another cluster.
+//! A store that meets another cluster, or its own as it was before.
+
+use std::fs;
 
 use crate::app::TestApp;
+use crate::fold::Fold;
 use crate::kafka::{Record, TestKafka};
+use crate::process::scratch;
+use crate::stored::copy;
 
 /// FAULTS row 22: a wrong bootstrap address.
 #[test]
@@ -41,4 +46,41 @@ fn a_view_of_another_cluster_halts_untouched_and_goes_on_at_home() {
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
     assert_eq!(app.generation("v"), 2);
+}
+
+/// FAULTS row 22: the brokers were set back to a backup, and their log ends before the position.
+#[test]
+fn a_cluster_set_back_to_an_older_state_is_read_anew() {
+    for stopped in [false, true] {
+        let kafka = TestKafka::start();
+        let topic = kafka.topic("set-back").create();
+        let put = |key: &str, value: &str| Record::put(key, value);
+        topic.write_all((0..100).map(|number| put(&format!("k{number}"), "kept")));
+        kafka.stop();
+        let backup = scratch("backup-");
+        copy(&kafka.data_dir(), &backup.path().join("logs"));
+        kafka.start_again();
+        let app = TestApp::builder(&kafka).view("v", &topic).set("kafka.poll_interval", "200ms");
+        let mut app = app.set("kafka.request_timeout", "2s").start().restored();
+        topic.write_all((50..150).map(|number| put(&format!("k{number}"), "lost")));
+        app.wait_until_restored();
+
+        if stopped {
+            app.terminate();
+        }
+        kafka.stop();
+        fs::remove_dir_all(kafka.data_dir()).unwrap();
+        copy(&backup.path().join("logs"), &kafka.data_dir());
+        kafka.start_again();
+        if stopped {
+            app.start_again();
+        }
+        app.wait_for_event("v", "log-rewritten");
+        app.wait_until_restored();
+        let mut fold = Fold::of_topic(&kafka, topic.name());
+        fold.know_keys((100..150).map(|number| format!("k{number}").into_bytes()));
+        app.assert_view_equals("v", &fold);
+        app.wait_for_status("v", "live again", |status| status["state"] == "live");
+        assert_eq!(app.generation("v"), 2, "{}", app.status("v")["events"]);
+    }
 }

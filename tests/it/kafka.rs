@@ -176,6 +176,11 @@ impl TestKafka {
         self.wait_until_it_answers();
     }
 
+    /// Returns the directory with all data of the node, to be touched while it is stopped.
+    pub fn data_dir(&self) -> PathBuf {
+        self.node().data_dir()
+    }
+
     /// Returns the file with the first records of a partition, to be touched while the node is stopped.
     pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
         self.node().segment(topic, partition)

@@ -28,6 +28,14 @@ pub(in crate::kafka) enum EndKind {
     CommittedEnd,
 }
 
+/// One end of a log.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::kafka) struct LogOffset {
+    pub(in crate::kafka) offset: i64,
+    /// Leader epoch that belongs to it; of the end, that of the broker that told it.
+    pub(in crate::kafka) epoch: Option<i32>,
+}
+
 /// A question or a commit on its way.
 pub(in crate::kafka) struct Pending {
     pub(super) queue: Queue,
@@ -121,14 +129,14 @@ impl Client {
         description(&self.answer(&pending.queue, wait)?)
     }
 
-    /// Returns one end of the log of each partition: `(partition, offset or error)`.
+    /// Returns one end of the log of each partition, or why it is not known.
     pub(in crate::kafka) fn list_offsets(
         &self,
         topic: &str,
         partitions: impl Iterator<Item = i32>,
         kind: EndKind,
         wait: Duration,
-    ) -> Result<Vec<(i32, Result<i64>)>> {
+    ) -> Result<Vec<(i32, Result<LogOffset>)>> {
         let name = c_string(topic).map_err(invalid)?;
         let mut list = PartitionList::new().map_err(invalid)?;
         for partition in partitions {
@@ -150,10 +158,11 @@ impl Client {
             let rows = if rows.is_null() { &[] } else { std::slice::from_raw_parts(rows, count) };
             let rows = rows.iter().map(|row| sys::rd_kafka_ListOffsetsResultInfo_topic_partition(*row));
             let offset = |row: *const sys::rd_kafka_topic_partition_t| {
-                match checked(code::read(&raw const (*row).err), (*row).offset) {
+                let epoch = sys::rd_kafka_topic_partition_get_leader_epoch(row);
+                match checked(code::read(&raw const (*row).err), (*row).offset)? {
                     // A leader that hangs up or is silent leaves no error, but the number for "no offset".
-                    Ok(..0) => Err((RDKafkaErrorCode::BrokerTransportFailure, NO_ANSWER.to_owned())),
-                    told => told,
+                    ..0 => Err((RDKafkaErrorCode::BrokerTransportFailure, NO_ANSWER.to_owned())),
+                    offset => Ok(LogOffset { offset, epoch: (epoch >= 0).then_some(epoch) }),
                 }
             };
             Ok(rows.map(|row| ((*row).partition, offset(row))).collect())

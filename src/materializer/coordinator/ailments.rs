@@ -35,7 +35,10 @@ impl Coordinator {
                 self.rewritten.insert(slot);
                 (TroubleCode::OutOfRange, reason)
             }
-            Failure::OutOfRange(reason) => (TroubleCode::OutOfRange, reason),
+            Failure::OutOfRange(reason) => {
+                self.refused.insert(slot);
+                (TroubleCode::OutOfRange, reason)
+            }
             Failure::Unauthorized(reason) => (TroubleCode::Unauthorized, reason),
             Failure::Other(reason) => (TroubleCode::Undeliverable, reason),
         };

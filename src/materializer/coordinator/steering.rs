@@ -50,9 +50,18 @@ impl Coordinator {
         drop(table);
         self.begin(plans)?;
         self.drop_gone(state)?;
+        let table = self.view.store().table();
         for (partition, log) in &state.partitions {
-            self.ahead.entry(*partition).or_insert((state.observed_at, log.end));
+            // An end below what was read is one of an earlier time.
+            let followed = |slot: &&Arc<Slot>| {
+                self.live.get(partition) == Some(&Reading::Into(slot.number()))
+                    && before.get(&slot.number()).is_some_and(|position| *position > log.end)
+            };
+            if table.serving().get(partition).filter(followed).is_none() {
+                self.ahead.entry(*partition).or_insert((state.observed_at, log.end));
+            }
         }
+        drop(table);
         self.compare_positions();
         Ok(())
     }
@@ -96,6 +105,7 @@ impl Coordinator {
             topic_id: state.topic_id,
             log_start: log.start,
             end_offset: log.end,
+            epoch: log.epoch,
             tombstones_kept: self.tombstones_kept(),
             now: state.observed_at,
             followed: false,
@@ -146,7 +156,9 @@ impl Coordinator {
             current_at: if serves { slot.caught_up_at() } else { Some(build.started_at) },
             filling: fresh.then_some(build.reason),
             target: (!serves).then_some(build.high),
+            epoch: slot.epoch().map(|(epoch, _)| epoch),
             rewritten: self.rewritten.contains(&number),
+            refused: self.refused.contains(&number),
             requested,
         };
         decide(Some(stored), &Facts { followed: self.followed.contains(&number), ..*facts })

@@ -6,7 +6,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::batch::Batch;
 use crate::config::sections::StoreConfig;
+use crate::interpretation::latest_value;
+use crate::kafka::PartitionLog;
 use crate::materializer::reader::PartitionFailure;
+use crate::position::Offset;
+use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::source::Failure;
 use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
@@ -22,6 +26,19 @@ struct World {
 fn port() -> (ReaderPort, Receiver<Command>) {
     let (commands, sent) = unbounded();
     (ReaderPort { commands, failures: unbounded().1, pace: Arc::default() }, sent)
+}
+
+/// What the cluster says of a topic with one partition: where its log ends, and the leader epoch of who says so.
+fn state(end: i64, epoch: i32) -> TopicState {
+    let (start, end) = (Position::ZERO, Position::new(end));
+    TopicState {
+        observed_at: Millis::now(),
+        cluster_id: "cluster".to_owned(),
+        topic_id: TopicId::new([1; 16]),
+        topic_id_derived: false,
+        partitions: BTreeMap::from([(0, PartitionLog { start, end, written: end, epoch: Some(epoch) })]),
+        silent: BTreeMap::new(),
+    }
 }
 
 impl World {
@@ -55,6 +72,21 @@ impl World {
             reason,
         };
         self.writer.start_build(&plan).unwrap()
+    }
+
+    fn read_record(&mut self, slot: &Slot, offset: i64, epoch: i32) {
+        let record = Record {
+            partition: 0,
+            offset: Offset::new(offset),
+            leader_epoch: Some(epoch),
+            timestamp: Timestamp { at: Millis::new(0), kind: TimestampKind::Create },
+            key: Some(b"k"),
+            value: None,
+            headers: &[],
+        };
+        let mut batch = Batch::new(0, false);
+        batch.push(slot.number(), &record, latest_value(&record).unwrap());
+        self.writer.apply(&mut batch).unwrap();
     }
 
     fn reach(&mut self, slot: &Slot, position: i64) {
@@ -97,6 +129,30 @@ fn a_failure_that_arrives_late_is_not_charged_to_the_slot_that_is_read_by_then()
     assert_eq!(world.coordinator.rewritten, BTreeSet::from([new]));
     world.fail(new, Failure::Gone);
     assert!(matches!(world.coordinator.live[&0], Reading::Resting(_)), "a rest is not cut short");
+}
+
+/// FAULTS row 15: a broker that has not heard of the new leader yet is asked how far the log reaches.
+#[test]
+fn an_end_told_by_a_leader_of_an_earlier_time_is_no_truncation() {
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.read_record(&slot, 19, 3);
+    assert!(world.writer.promote(0).unwrap());
+    world.coordinator.read(Role::Live, 0, &slot).unwrap();
+    let before = BTreeMap::from([(slot.number(), slot.position())]);
+    let current_at = slot.caught_up_at();
+
+    // Nobody waits for the readers when all end, nor is there a writer: a build that is begun fails.
+    world.coordinator.stop.cancel();
+    let mut is_read_on = |epoch| world.coordinator.steer(&state(9, epoch), &before).is_ok();
+    assert!(is_read_on(2) && is_read_on(3));
+    assert_eq!(slot.caught_up_at(), current_at, "whoever is behind does not say what is current");
+    assert!(!is_read_on(4), "a later leader has cut it off");
+
+    // What the reader is told counts, whoever else says it.
+    world.coordinator.read(Role::Live, 0, &slot).unwrap();
+    world.fail(slot.number(), Failure::OutOfRange("not within the log".to_owned()));
+    assert!(world.coordinator.steer(&state(9, 3), &before).is_err());
 }
 
 #[test]

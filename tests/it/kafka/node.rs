@@ -130,9 +130,14 @@ impl Node {
         last_lines(&self.log(), 40)
     }
 
+    /// Returns the directory with all its data, to be touched while it is stopped.
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("logs")
+    }
+
     /// Returns the file with the first records of a partition.
     pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
-        self.directory.path().join(format!("logs/{topic}-{partition}/00000000000000000000.log"))
+        self.data_dir().join(format!("{topic}-{partition}/00000000000000000000.log"))
     }
 
     fn log(&self) -> PathBuf {
