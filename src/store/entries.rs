@@ -60,7 +60,7 @@ pub(super) struct Way<'a> {
 }
 
 /// One slot, and the key the walk has come to in it.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     rows: DBRawIterator<'a>,
     slot: &'a Arc<Slot>,
     order: Order,
@@ -104,7 +104,7 @@ impl<'a> Way<'a> {
 
     /// Comes to the first key of what is left of a slot, or to the end of a stretch without one; none where nothing is
     /// left. `key` is only room.
-    fn open(
+    pub(super) fn open(
         &self,
         slot: &'a Arc<Slot>,
         mut rest: KeyRange,
@@ -230,8 +230,13 @@ impl<'a> Source<'a> {
         Ok(true)
     }
 
+    /// Returns the key the walk has come to, and what is stored under it; nothing at the end of a stretch.
+    pub(super) fn row(&self) -> (&[u8], Option<&[u8]>) {
+        (&self.key, self.header.and_then(|_| self.rows.value()))
+    }
+
     /// Goes on behind the key; none where nothing is left.
-    fn next(mut self: Box<Self>, way: &Way<'a>) -> Result<Option<Box<Self>>> {
+    pub(super) fn next(mut self: Box<Self>, way: &Way<'a>) -> Result<Option<Box<Self>>> {
         if self.header.is_none() {
             return self.open_behind(way, |stretch| stretch);
         }

@@ -3,49 +3,48 @@
 use std::sync::Arc;
 
 use super::Store;
-use super::entries::Extent;
-use super::error::{Error, Result};
+use super::entries::{Extent, SKIPPED_MAX, Way};
+use super::error::Result;
 use super::found::Entry;
-use super::range::KeyRange;
+use super::range::{KeyRange, Order};
 use super::slot::Slot;
-use crate::entry::KEY_PREFIX_BYTES;
+use super::stretch::Stretch;
 
 /// Some rows of a slot, in key order, tombstones that were kept included.
 #[derive(Debug)]
 pub struct Rows {
     /// Each key with what is stored under it.
     pub rows: Vec<(Vec<u8>, Entry)>,
-    /// Whether nothing of the range is left after them.
-    pub ended: bool,
+    /// How far the walk has come, which need not be a key that is stored; none at the end of the range.
+    pub after: Option<Vec<u8>>,
 }
 
 impl Store {
-    /// Reads the first rows of one slot in a range: up to `most`, and until they have `bytes`.
+    /// Reads the first rows of one slot in a range: up to `most`, until they have `bytes`, and past a bounded number
+    /// of deleted keys.
     ///
     /// Nothing is held between two pieces. A walk in pieces sees every row that is there throughout.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when stored bytes are damaged.
+    /// [`Error::Corrupt`](super::Error::Corrupt) when stored bytes are damaged.
     pub fn rows(&self, slot: &Arc<Slot>, range: &KeyRange, most: usize, bytes: usize) -> Result<Rows> {
         let position = slot.position();
-        let (start, end) = range.in_slot(slot.number());
-        let mut read = Extent::Whole.reading();
-        read.set_iterate_lower_bound(start);
-        read.set_iterate_upper_bound(end);
-        let mut iterator = self.db.raw_iterator_opt(read);
-        iterator.seek_to_first();
+        let snapshot = self.db.snapshot();
+        let (order, extent) = (Order::Ascending, Extent::Whole);
+        let way = Way { snapshot: &snapshot, order, extent, skipped_max: SKIPPED_MAX };
+        let mut source = way.open(slot, range.clone(), Stretch::WHOLE, Vec::new())?;
         let (mut rows, mut gathered) = (Vec::new(), 0);
-        while let Some((storage_key, stored)) = iterator.item() {
-            if rows.len() >= most || gathered >= bytes {
-                return Ok(Rows { rows, ended: false });
+        while let Some(at) = source {
+            let (key, stored) = at.row();
+            if let Some(stored) = stored {
+                gathered += key.len() + stored.len();
+                rows.push((key.to_vec(), Entry::parse(stored, slot, position)?));
             }
-            gathered += storage_key.len() + stored.len();
-            let key = storage_key.get(KEY_PREFIX_BYTES..).unwrap_or_default().to_vec();
-            rows.push((key, Entry::parse(stored, slot, position)?));
-            iterator.next();
+            if stored.is_none() || rows.len() >= most || gathered >= bytes {
+                return Ok(Rows { rows, after: Some(key.to_vec()) });
+            }
+            source = at.next(&way)?;
         }
-        // Order matters: an iterator that met damage ends like one that is done, and only its status tells.
-        iterator.status().map_err(|error| Error::from(error).in_slot(slot.number()))?;
-        Ok(Rows { rows, ended: true })
+        Ok(Rows { rows, after: None })
     }
 }

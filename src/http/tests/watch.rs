@@ -319,9 +319,15 @@ async fn a_bookmark_tells_how_fresh_the_view_is_and_where_a_client_can_go_on() {
 async fn a_watch_ends_with_a_bookmark_after_its_lifetime_and_when_the_service_stops() {
     let lifetime = Duration::from_millis(50);
     let fixture = Fixture::watched(WatchConfig { lifetime, ..WatchConfig::default() });
+    let mut watch = Watch::open(&fixture, "?initial=none", &[]).await;
+    let events = [watch.next().await.unwrap(), watch.next().await.unwrap()];
+    assert!(events.iter().all(|event| event.name == "bookmark" && event.id.is_some()));
+    assert_eq!(watch.next().await, None);
+    // Nobody has a turn to be told what there is.
+    let _turns: Vec<_> = std::iter::from_fn(|| fixture.state.watchers().turn().now_or_never()).collect();
     let mut watch = Watch::open(&fixture, "", &[]).await;
-    watch.synced().await;
-    assert_eq!(watch.next().await.unwrap().name, "bookmark");
+    let last = watch.next().await.unwrap();
+    assert!(last.name == "bookmark" && last.id.is_none());
     assert_eq!(watch.next().await, None);
     let fixture = Fixture::users();
     let mut watch = Watch::open(&fixture, "", &[]).await;

@@ -113,8 +113,7 @@ impl Stream {
         tokio::select! {
             biased;
             () = state.health().stopping() => Call::End,
-            // One that is told what there is gets to the end of it: it would begin anew.
-            () = sleep_until(self.ends_at), if feed.is_settled() => Call::End,
+            () = sleep_until(self.ends_at) => Call::End,
             () = sleep_until(self.bookmark_at) => Call::Bookmark,
             turn = news => Call::News(turn),
         }

@@ -78,9 +78,13 @@ fn apply(
 }
 
 fn serving(dir: &TempDir) -> (Arc<Store>, Writer) {
+    serving_so_many(dir, PARTITIONS)
+}
+
+fn serving_so_many(dir: &TempDir, partitions: i32) -> (Arc<Store>, Writer) {
     let Opened { store, mut writer, .. } = open(dir);
-    for partition in 0..PARTITIONS {
-        let slots = u32::try_from(PARTITIONS).unwrap();
+    for partition in 0..partitions {
+        let slots = u32::try_from(partitions).unwrap();
         writer.start_build(&BuildPlan { partitions: slots, ..plan(partition, 0) }).unwrap();
         writer.promote(partition).unwrap();
     }
@@ -216,36 +220,67 @@ fn a_snapshot_taken_while_records_are_applied_is_exactly_at_its_positions() {
     });
 }
 
-#[test]
-fn a_walk_over_many_deleted_keys_can_be_left_anywhere_and_misses_none() {
+/// Writes many keys, and deletes all but the few that it returns. They are stored while the snapshot lives; where there
+/// are several partitions, each has a marker.
+fn delete_most<'s>(store: &'s Store, writer: &mut Writer) -> (Walked, Snapshot<'s>) {
     const KEYS: usize = 60_000;
-    let dir = TempDir::new().unwrap();
-    let (store, mut writer) = serving(&dir);
     let (mut next, mut time) = (BTreeMap::new(), 0);
+    let partitions = store.table().serving().len();
     let mut write = |keys: &mut dyn Iterator<Item = usize>, value: Option<&[u8]>| {
         let written = |number: usize| Written {
-            partition: i32::try_from(number % 2).unwrap(),
+            partition: i32::try_from(number % partitions).unwrap(),
             key: format!("customer-{number:09}").into_bytes(),
             value: value.map(<[u8]>::to_vec),
         };
-        apply(&mut writer, &mut next, &mut time, &keys.map(written).collect::<Vec<_>>(), 10_000);
+        apply(writer, &mut next, &mut time, &keys.map(written).collect::<Vec<_>>(), 10_000);
     };
     let stays = |number: &usize| [0, 25_000, 25_001, KEYS - 1].contains(number);
     write(&mut (0..KEYS), Some(b"1"));
     // Held, so that no compaction takes away what was deleted.
     let before = store.snapshot().unwrap();
     write(&mut (0..KEYS).filter(|number| !stays(number)), None);
-    let snapshot = store.snapshot().unwrap();
     let row = |number| (format!("customer-{number:09}").into_bytes(), b"1".to_vec());
-    let mut expected: Vec<_> = (0..KEYS).filter(stays).map(row).collect();
-    for order in [Order::Ascending, Order::Descending] {
-        assert_eq!(walk(&snapshot, &KeyRange::default(), order), expected);
-        let (walked, empty) = walk_by_pages(&snapshot, &KeyRange::default(), order, SKIPPED_MAX);
-        assert_eq!(walked, expected);
-        assert!((3..300).contains(&empty), "{empty} pages without an entry");
-        expected.reverse();
+    ((0..KEYS).filter(stays).map(row).collect(), before)
+}
+
+#[test]
+fn a_walk_over_many_deleted_keys_can_be_left_anywhere_and_misses_none() {
+    for partitions in [1, 2] {
+        let dir = TempDir::new().unwrap();
+        let (store, mut writer) = serving_so_many(&dir, partitions);
+        let (mut expected, _before) = delete_most(&store, &mut writer);
+        let snapshot = store.snapshot().unwrap();
+        for order in [Order::Ascending, Order::Descending] {
+            assert_eq!(walk(&snapshot, &KeyRange::default(), order), expected);
+            let (walked, empty) = walk_by_pages(&snapshot, &KeyRange::default(), order, SKIPPED_MAX);
+            assert_eq!(walked, expected);
+            assert!((3..300).contains(&empty), "{empty} pages without an entry");
+            expected.reverse();
+        }
     }
-    drop(before);
+}
+
+#[test]
+fn the_rows_of_a_slot_are_walked_over_in_pieces_however_many_keys_are_deleted_between_them() {
+    for (partitions, most) in [(1, 1), (1, 1000), (2, 1000)] {
+        let dir = TempDir::new().unwrap();
+        let (store, mut writer) = serving_so_many(&dir, partitions);
+        let (expected, _before) = delete_most(&store, &mut writer);
+        let (mut walked, mut pieces) = (Walked::new(), 0);
+        for slot in store.table().serving().values() {
+            let mut rest = Some(KeyRange::default());
+            while let Some(range) = rest {
+                let Rows { rows, after } = store.rows(slot, &range, most, 1 << 20).unwrap();
+                let live = rows.into_iter().filter(|(_, entry)| !entry.header.marker);
+                walked.extend(live.map(|(key, entry)| (key, entry.value().unwrap().to_vec())));
+                rest = after.map(|after| range.after(&after, Order::Ascending));
+                pieces += 1;
+            }
+        }
+        walked.sort_unstable();
+        assert!(walked == expected, "{} rows", walked.len());
+        assert!((6..300).contains(&pieces), "{pieces} pieces");
+    }
 }
 
 #[test]

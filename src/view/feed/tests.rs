@@ -267,11 +267,31 @@ fn a_walk_pauses_among_rows_that_tell_nothing() {
     let wanted = Wanted { keys: KeyRange::default(), snapshots: true };
     let mut feed = Feed::new(&world.view(), &world.room(), wanted, &Before::Nothing).unwrap();
     assert!(feed.advance().unwrap().is_empty() && feed.is_walking());
+    assert!(matches!(walked(&mut feed)[..], [Update::Synced { count: 0 }]));
+}
+
+#[test]
+fn a_walk_pauses_among_deleted_keys_that_are_still_stored() {
+    const KEYS: usize = 15_000;
+    let mut world = World::new(1, 10);
+    world.put_many(0, KEYS, true);
+    world.put_many(0, KEYS, false);
+    world.put(0, false, true);
+    let wanted = Wanted { keys: KeyRange::default(), snapshots: true };
+    let mut feed = Feed::new(&world.view(), &world.room(), wanted, &Before::Nothing).unwrap();
+    let first = feed.advance().unwrap();
+    assert!(first.len() <= 1 && feed.is_walking(), "{first:?}");
+    let told: Vec<_> = first.into_iter().chain(walked(&mut feed)).collect();
+    assert!(matches!(&told[..], [Update::Put { .. }, Update::Synced { count: 1 }]), "{told:?}");
+}
+
+/// What a feed tells until it has told all there is.
+fn walked(feed: &mut Feed) -> Vec<Update> {
     let mut told = Vec::new();
     while feed.is_walking() {
-        told = feed.advance().unwrap();
+        told.extend(feed.advance().unwrap());
     }
-    assert!(matches!(told[..], [Update::Synced { count: 0 }]));
+    told
 }
 
 #[test]
@@ -281,19 +301,12 @@ fn only_wanted_keys_are_told() {
     let keys = KeyRange::of_key(&world::key(5));
     let mut feed =
         Feed::new(&world.view(), &world.room(), Wanted { keys, snapshots: true }, &Before::Nothing).unwrap();
-    let told = |feed: &mut Feed| -> Vec<Update> {
-        let mut told = feed.advance().unwrap();
-        while feed.is_walking() {
-            told.extend(feed.advance().unwrap());
-        }
-        told
-    };
-    let first = told(&mut feed);
+    let first = walked(&mut feed);
     assert!(
         matches!(&first[..], [Update::Put { key, .. }, Update::Synced { count: 1 }] if *key == world::key(5))
     );
     (0..12).for_each(|key| world.put(key, false, false));
-    let then = told(&mut feed);
+    let then = feed.advance().unwrap();
     assert!(matches!(&then[..], [Update::Delete { key, .. }] if *key == world::key(5)));
     assert!(feed.is_settled() && feed.next() == *world.view().progress().changes().next().borrow());
 }

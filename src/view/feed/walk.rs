@@ -2,19 +2,20 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::{BYTES, Feed, Partition, Reason, UPDATES, Update};
 use crate::store::{self, Entry, KeyRange, Order, Rows, Slot, SlotTable};
 
-/// Rows that are read for one piece, about: not all of them have something to tell.
-const ROWS: usize = 1000;
+/// How long partitions are walked over for one piece, about: not all of them have something to tell.
+const PIECE_TIME: Duration = Duration::from_millis(5);
 
 /// How far a walk has come.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     /// Partitions still to be walked over.
     left: VecDeque<Partition>,
-    /// The last key of the first of them that was visited.
+    /// How far the first of them was walked over.
     after: Option<Vec<u8>>,
     /// Partitions whose tombstones have to be told: clients know keys that these outrank.
     outranking: BTreeSet<Partition>,
@@ -55,18 +56,20 @@ impl Feed {
         let Some(mut walk) = self.walk.take() else { return Ok(()) };
         let table = self.view.store().table();
         walk.waits = false;
-        let mut rows = 0;
+        let began = Instant::now();
         while let Some(partition) = walk.left.front().copied() {
             let slot = table.serving().get(&partition).filter(|slot| self.follows(slot));
             let Some(slot) = slot else {
                 walk.waits = true;
                 break;
             };
-            if self.told.is_full() || rows >= ROWS {
+            if self.told.is_full() || began.elapsed() >= PIECE_TIME {
                 break;
             }
-            // To find none costs something too.
-            rows += self.walk_over(&mut walk, slot, &table)?.max(1);
+            self.walk_over(&mut walk, slot, &table)?;
+            if walk.after.is_some() {
+                break;
+            }
         }
         if walk.left.is_empty() {
             self.told.push(Update::Synced { count: walk.count });
@@ -76,20 +79,19 @@ impl Feed {
         Ok(())
     }
 
-    /// Returns how many rows it has read.
+    /// Walks over a piece of a partition.
     fn walk_over(
         &mut self,
         walk: &mut Walk,
         slot: &Arc<Slot>,
         table: &SlotTable,
-    ) -> Result<usize, store::Error> {
+    ) -> Result<(), store::Error> {
         let keys = walk.rest(&self.wanted.keys);
-        let Rows { rows, ended } = self.view.store().rows(slot, &keys, UPDATES, BYTES)?;
-        walk.after = if ended { None } else { rows.last().map(|(key, _)| key.clone()) };
-        if ended {
+        let Rows { rows, after } = self.view.store().rows(slot, &keys, UPDATES, BYTES)?;
+        if after.is_none() {
             walk.left.pop_front();
         }
-        let read = rows.len();
+        walk.after = after;
         let only_here = table.has_one_place_per_key();
         for (key, row) in rows {
             let (marker, offset) = (row.header.marker, row.header.offset);
@@ -108,7 +110,7 @@ impl Feed {
                 None => {}
             }
         }
-        Ok(read)
+        Ok(())
     }
 }
 
