@@ -98,6 +98,9 @@ impl<W: Write> Printer<W> {
     /// # Errors
     /// As [`Printer::push`].
     pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+        if !self.rows.is_empty() {
+            self.lay_out()?;
+        }
         self.out.flush().map_err(output::unwritable)
     }
 

@@ -107,6 +107,7 @@ fn download(
     match arrived {
         // What was refused from the start is no export that was cut off.
         Err(error) if lines.bytes > 0 && error.is::<Failure>() => {
+            lines.printer.flush()?;
             Err(cut_off(lines.printer.count(), &format!(": {error}")).into())
         }
         Err(error) => Err(error),

@@ -115,9 +115,8 @@ fn server(body: &'static str, whole: bool) -> String {
 
 #[test]
 fn an_export_that_is_not_whole_is_a_failure_and_leaves_no_file() {
-    const ENTRY: &str = "{\"key\":\"a\",\"value\":1}\n";
-    let wrong_count: &str =
-        "{\"key\":\"a\",\"value\":1}\n{\"end\":true,\"count\":2,\"position\":null,\"generation\":1}\n";
+    const ENTRY: &str = "{\"key\":\"a\",\"value\":1,\"partition\":0,\"offset\":7}\n";
+    let wrong_count: &str = "{\"key\":\"a\",\"value\":1,\"partition\":0,\"offset\":7}\n{\"end\":true,\"count\":2,\"position\":null,\"generation\":1}\n";
     let damaged: &str = "{\"end\":false,\"count\":0,\"error\":{\"code\":\"storage-corruption\",\"title\":\"Store is damaged\",\"detail\":\"d\",\"retryable\":false}}\n";
     for (body, whole, code, says) in [
         (ENTRY, false, 75, "cut off after 1 entries"),
@@ -133,6 +132,13 @@ fn an_export_that_is_not_whole_is_a_failure_and_leaves_no_file() {
         assert_eq!(output.status.code(), Some(code), "{errors}");
         assert!(errors.contains(says) && errors.lines().count() == 1, "{errors}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{body}");
+
+        let table = statusquo(&["export", "users", "--url", &server(body, whole), "-o", "table"]);
+        let (printed, errors) = (text(&table.stdout), text(&table.stderr));
+        assert_eq!(table.status.code(), Some(code), "{errors}");
+        assert!(errors.contains(says), "{errors}");
+        let came = body.matches("\"value\":").count();
+        assert_eq!(printed.lines().skip(1).filter(|line| line.starts_with('a')).count(), came, "{printed}");
     }
 }
 
