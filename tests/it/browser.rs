@@ -1,13 +1,15 @@
 //! A browser without a screen.
 
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::cell::{Cell, OnceCell};
+use std::io::{BufRead as _, BufReader, PipeReader, PipeWriter, Write as _, pipe};
+use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::app::Connection;
 use crate::eventually::eventually;
 use crate::process::{Process, scratch};
 
@@ -27,13 +29,21 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-component-update",
     "--no-first-run",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--remote-debugging-port=0",
+    "--remote-debugging-pipe",
 ];
+
+/// Has the browser take its orders from what is its standard error here, and answer them to its standard output.
+const PIPED: &str = r#"exec "$@" 3<&2 4>&1 >"$0" 2>&1"#;
 
 /// A browser that shows one page.
 pub struct Browser {
     _process: Process,
-    directory: TempDir,
+    _directory: TempDir,
+    orders: PipeWriter,
+    answers: Receiver<Value>,
+    asked: Cell<u32>,
+    /// The page, once it is there.
+    page: OnceCell<String>,
 }
 
 impl Browser {
@@ -48,28 +58,73 @@ impl Browser {
             return None;
         };
         let directory = scratch("browser-");
-        let mut command = Command::new(name);
-        command.args(ARGUMENTS).arg(format!("--user-data-dir={}", directory.path().display())).arg(url);
-        command.stdout(Stdio::null()).stderr(File::create(directory.path().join("errors")).expect("a file"));
-        let process = Process::spawn(&mut command).expect("a browser");
-        Some(Self { _process: process, directory })
+        let (ordered, orders) = pipe().expect("a pipe");
+        let (answers, answered) = pipe().expect("a pipe");
+        let mut command = Command::new("sh");
+        command.args(["-c", PIPED]).arg(directory.path().join("errors")).arg(name).args(ARGUMENTS);
+        command.arg(format!("--user-data-dir={}", directory.path().display())).arg(url);
+        let process = Process::spawn(command.stdout(answered).stderr(ordered)).expect("a browser");
+        let (asked, page) = (Cell::new(0), OnceCell::new());
+        let answers = messages(answers);
+        Some(Self { _process: process, _directory: directory, orders, answers, asked, page })
     }
 
     /// Waits until the title of the page is `title`.
     pub fn wait_for_title(&self, title: &str) {
-        eventually(DEADLINE, &format!("a page called {title}"), || (self.title()? == title).then_some(()));
+        self.wait_until(&format!("document.title === {title:?}"));
     }
 
-    fn title(&self) -> Option<String> {
-        let port = fs::read_to_string(self.port_file()).ok()?;
-        let address = format!("127.0.0.1:{}", port.lines().next()?).parse().ok()?;
-        let pages = Connection::open(address).ok()?.request("GET", "/json/list", &[], b"").ok()?.json();
-        let page = pages.as_array()?.iter().find(|page| page["type"] == "page")?;
-        Some(page["title"].as_str()?.to_owned())
+    /// Waits until a condition, an expression of JavaScript, is true on the page.
+    pub fn wait_until(&self, condition: &str) {
+        eventually(DEADLINE, condition, || (self.run(condition)? == true).then_some(()));
     }
 
-    /// The browser writes there where it can be asked.
-    fn port_file(&self) -> PathBuf {
-        self.directory.path().join("DevToolsActivePort")
+    /// Runs an expression on the page and returns its value; none while there is no page.
+    pub fn run(&self, expression: &str) -> Option<Value> {
+        let page = match self.page.get() {
+            Some(page) => page,
+            None => {
+                let page = self.find_page()?;
+                self.page.get_or_init(|| page)
+            }
+        };
+        let parameters = json!({"expression": expression, "returnByValue": true});
+        Some(self.ask(Some(page), "Runtime.evaluate", &parameters)["result"]["result"]["value"].clone())
     }
+
+    fn find_page(&self) -> Option<String> {
+        let targets = self.ask(None, "Target.getTargets", &json!({}));
+        let targets = targets["result"]["targetInfos"].as_array()?;
+        let id = &targets.iter().find(|target| target["type"] == "page")?["targetId"];
+        let page = self.ask(None, "Target.attachToTarget", &json!({"targetId": id, "flatten": true}));
+        Some(page["result"]["sessionId"].as_str()?.to_owned())
+    }
+
+    /// Orders end with a zero byte, as answers do.
+    fn ask(&self, page: Option<&str>, method: &str, parameters: &Value) -> Value {
+        let id = self.asked.get() + 1;
+        self.asked.set(id);
+        let mut order = json!({"id": id, "method": method, "params": parameters});
+        if let Some(page) = page {
+            order["sessionId"] = page.into();
+        }
+        (&self.orders).write_all(format!("{order}\0").as_bytes()).expect("a browser that listens");
+        loop {
+            let answer = self.answers.recv_timeout(DEADLINE).expect("a browser that answers");
+            if answer["id"] == id {
+                return answer;
+            }
+        }
+    }
+}
+
+/// Reads what the browser says until it has gone.
+fn messages(said: PipeReader) -> Receiver<Value> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let messages = BufReader::new(said).split(0).map_while(Result::ok);
+        let mut messages = messages.filter_map(|message| serde_json::from_slice(&message).ok());
+        messages.try_for_each(|message| sender.send(message))
+    });
+    receiver
 }

@@ -227,13 +227,26 @@ fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
 }
 
 #[test]
-fn the_web_page_shows_the_changes_of_a_view_as_they_come() {
+fn the_web_page_shows_an_entry_and_the_changes_of_a_view_as_they_come() {
     let topic = TestKafka::shared().topic("page").create();
     let (app, _directory) = start(&topic);
-    let Some(_browser) = Browser::open(&app.http_url()) else { return };
+    let Some(browser) = Browser::open(&app.http_url()) else { return };
     eventually(DEADLINE, "the page watches", || (app.watch_metric("watchers") == 1).then_some(()));
-    topic.put("fresh", "2");
-    eventually(DEADLINE, "the page is told a change", || {
-        (app.watch_metric("events_total") == 1).then_some(())
-    });
+    let fresh = topic.put("fresh", r#"{"n": 2e0}"#);
+    topic.delete("u/1");
+    let shows = |field: &str, text: &str| {
+        let field = format!("document.querySelector('[data-field=\"{field}\"]').textContent");
+        browser.wait_until(&format!("{field}.includes({text:?})"));
+    };
+    shows("changes-list", &format!("put 0:{} fresh {{\"n\": 2e0}}", fresh.offset));
+    shows("changes-list", &format!("delete 0:{} u/1", fresh.offset + 1));
+
+    browser.run(
+        "{ const form = document.querySelector('[data-field=\"look-up\"]'); \
+           form.elements.key.value = 'fresh'; form.requestSubmit() }",
+    );
+    shows("request", "/v1/views/users/keys/fresh?enc=utf8");
+    shows("status-line", "200");
+    shows("value", "\"n\": 2e0");
+    shows("headers", &format!("record-offset{}", fresh.offset));
 }
