@@ -10,6 +10,7 @@ use tower::ServiceExt as _;
 
 use super::fixture::{Answer, Fixture, TAG};
 use crate::config::sections::{HttpConfig, KeyFormat, ScanConfig, ValueFormat};
+use crate::partitioner::Partitioner;
 use crate::position::Position;
 
 const PATH: &str = "/v1/views/users/entries";
@@ -212,6 +213,32 @@ async fn a_page_that_takes_too_long_over_deleted_keys_leads_on_without_an_entry(
     let full = fixture.get(&format!("{PATH}?limit=1")).await.json();
     assert_eq!(keys(&full["items"]), ["b"]);
     assert!(full["next"].is_string(), "it is not walked to the end to find out whether there is more");
+}
+
+/// FAULTS row 51.
+#[tokio::test]
+async fn a_page_that_takes_too_long_over_deleted_keys_that_are_still_stored_leads_on_too() {
+    let scan = ScanConfig { page_time_max: Duration::ZERO, ..ScanConfig::default() };
+    let mut fixture = Fixture::limited(&HttpConfig { scan, ..HttpConfig::default() });
+    fixture.catch_up();
+    // Where it is known in which partition a key is, a deleted one leaves no marker.
+    let is_here = |key: &String| Partitioner::Murmur2.partition(key.as_bytes(), 2) == 0;
+    let all: Vec<_> = (0..).map(|number| format!("a{number:05}")).filter(is_here).take(8000).collect();
+    for value in [Some(&b"1"[..]), None] {
+        for key in &all {
+            fixture.put(key.as_bytes(), value);
+        }
+    }
+    let last = (0..).map(|number| format!("b{number}")).find(is_here).unwrap();
+    fixture.put(last.as_bytes(), Some(b"1"));
+    let (mut path, mut pages) = (Some(PATH.to_owned()), Vec::new());
+    while let Some(page) = path {
+        let document = fixture.get(&page).await.json();
+        pages.push(keys(&document["items"]).join(""));
+        path = document["next"].as_str().map(str::to_owned);
+    }
+    assert!((2..300).contains(&pages.len()), "{} pages", pages.len());
+    assert_eq!(pages.concat(), last);
 }
 
 #[tokio::test]
