@@ -168,6 +168,9 @@ fn configure(
         ("data_dir", data_dir),
         ("http.listen", &http.to_string()),
         ("http.allow_unauthenticated", "true"),
+        // Of one machine; for more it would ask for more file descriptors than some grant.
+        ("http.connections_max", "1000"),
+        ("http.waiters_max", "500"),
         ("ops.listen", &ops.to_string()),
         ("log.level", "warn"),
         (&topic_key, TOPIC),
