@@ -79,6 +79,10 @@ pub(super) fn failure(code: Code, reason: String, topic: &str) -> Failure {
         Code::TopicAuthorizationFailed => {
             Failure::Unauthorized(format!("READ on topic '{topic}' is missing ({reason})"))
         }
+        // It says no more where a batch unpacks to more than it takes, which it bounds for this codec alone.
+        Code::BadCompression if reason.contains("(codec 0x4)") => Failure::Other(format!(
+            "{reason}; a zstd batch that is sound unpacks to more than receive.message.max.bytes of kafka.properties"
+        )),
         _ => Failure::Other(reason),
     }
 }

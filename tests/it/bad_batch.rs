@@ -4,8 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use crate::app::TestApp;
-use crate::kafka::TestKafka;
+use crate::eventually::eventually;
+use crate::kafka::{Record, TestKafka};
 use crate::metrics::sample;
+use crate::slow_clients::{DEADLINE, SLACK_KIB, peak_kib, resident_kib};
+
+/// How large the messages are that the client takes.
+const LIMITS: [&str; 3] = ["message.max.bytes", "fetch.max.bytes", "receive.message.max.bytes"];
 
 const HARMED: &[u8] = b"a value to be harmed";
 
@@ -70,8 +75,7 @@ fn a_batch_larger_than_the_client_takes_is_said_and_read_once_it_may_be() {
     let topic = kafka.topic("huge-batch").config("max.message.bytes", "4000000").create();
     topic.put("before", "1");
     let mut app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "200ms");
-    let limits = ["message.max.bytes", "fetch.max.bytes", "receive.message.max.bytes"];
-    for (limit, bytes) in limits.into_iter().zip(["900000", "900000", "1000000"]) {
+    for (limit, bytes) in LIMITS.into_iter().zip(["900000", "900000", "1000000"]) {
         app = app.set(&format!("kafka.properties.\"{limit}\""), bytes);
     }
     let mut app = app.start().restored();
@@ -87,6 +91,56 @@ fn a_batch_larger_than_the_client_takes_is_said_and_read_once_it_may_be() {
     app.start_again();
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
+}
+
+/// Bytes of a value that is packed into less than a hundredth.
+const BOMB: usize = 64 * 1024 * 1024;
+
+/// FAULTS row 39: the client unpacks a batch whole, or not at all; what is kept of it is for the view to bound.
+#[test]
+fn a_batch_that_blows_up_when_it_is_unpacked_takes_memory_for_a_moment_or_is_refused() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("bomb").config("max.message.bytes", "8000000").create();
+    topic.put("before", "1");
+    let mut app = TestApp::builder(kafka).view("v", &topic).set("views.v.max_value_bytes", "1MiB");
+    app = app.set("kafka.poll_interval", "200ms");
+    for (limit, bytes) in LIMITS.into_iter().zip(["9000000", "9000000", "10000000"]) {
+        app = app.set(&format!("kafka.properties.\"{limit}\""), bytes);
+    }
+    let mut app = app.start().restored();
+    let before = resident_kib(&app);
+    let bomb = |codec: &str| topic.write_packed(codec, Record::put(codec, vec![b'0'; BOMB]));
+    let too_large = |app: &TestApp<'_>, key: &str| {
+        let answer = app.get("v", key);
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (406, Some("value-too-large")), "{key}");
+    };
+    for codec in ["gzip", "lz4", "snappy"] {
+        app.wait_until_applied("v", &bomb(codec));
+        too_large(&app, codec);
+    }
+    // One at a time, and once more while a buffer grows.
+    let (unpacked, peak) = (BOMB as u64 / 1024, peak_kib(&app));
+    assert!(peak < before + 2 * unpacked + SLACK_KIB, "{before} KiB, then up to {peak} KiB");
+    eventually(DEADLINE, "memory that was given back", || {
+        Some(resident_kib(&app)).filter(|after| *after < before + SLACK_KIB)
+    });
+
+    let refused = bomb("zstd");
+    topic.put("behind", "1");
+    app.wait_for_status("v", "a stuck partition", |status| {
+        status["partitions"][0]["reason"] == "undeliverable"
+    });
+    let error = app.status("v")["partitions"][0]["last_error"].as_str().unwrap().to_owned();
+    assert!(error.contains("more than receive.message.max.bytes"), "{error}");
+    assert_eq!((app.position("v", 0), app.get("v", "before").status), (Some(refused.offset), 200));
+    assert_eq!(app.get("v", "behind").status, 404);
+
+    app.terminate();
+    app.set("kafka.properties.\"receive.message.max.bytes\"", "100000000");
+    app.start_again();
+    app.wait_until_restored();
+    too_large(&app, "zstd");
+    assert_eq!(app.get("v", "behind").status, 200);
 }
 
 fn stops_and_is_never_skipped(name: &str, harm: fn(&mut [u8])) {

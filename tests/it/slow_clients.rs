@@ -68,8 +68,17 @@ fn watches(address: SocketAddr) -> TcpStream {
 
 /// Memory of a process, as the kernel counts it.
 pub fn resident_kib(app: &TestApp<'_>) -> u64 {
+    memory_kib(app, "VmRSS:")
+}
+
+/// The most memory that a process has had.
+pub fn peak_kib(app: &TestApp<'_>) -> u64 {
+    memory_kib(app, "VmHWM:")
+}
+
+fn memory_kib(app: &TestApp<'_>, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", app.process_id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of memory");
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

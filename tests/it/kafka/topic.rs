@@ -168,6 +168,19 @@ impl TestTopic<'_> {
         state.log.extend(other.flush());
     }
 
+    /// Writes a record in a batch that is packed by a codec, and waits for its acknowledgement.
+    pub fn write_packed(&self, codec: &str, record: Record) -> LogRecord {
+        let mut client = self.kafka.client();
+        client.set("compression.type", codec);
+        let mut packing = TestProducer::create(client, self.partitioner);
+        let mut state = self.state();
+        state.keys.extend(record.key.clone());
+        packing.send(&self.name, record);
+        let written = packing.flush();
+        state.log.extend_from_slice(&written);
+        written.into_iter().next().expect("the record")
+    }
+
     /// Returns a producer of its own, for a thread that waits for nobody else; [`fold`](Self::fold) does not know
     /// what it sends.
     pub fn producer(&self) -> TestProducer {
