@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rdkafka::types::{RDKafkaApiKey, RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaErrorCode};
 use rdkafka_sys as sys;
 use tokio_util::sync::CancellationToken;
 
@@ -77,12 +77,7 @@ impl Client {
         // handle owns the configuration.
         unsafe {
             sys::rd_kafka_conf_set_opaque(conf.0.as_ptr(), opaque);
-            sys::rd_kafka_conf_interceptor_add_on_new(
-                conf.0.as_ptr(),
-                METADATA.as_ptr(),
-                Some(on_new),
-                opaque,
-            );
+            code::rd_kafka_conf_interceptor_add_on_new(conf.0.as_ptr(), METADATA.as_ptr(), on_new, opaque);
             sys::rd_kafka_conf_set_log_cb(conf.0.as_ptr(), Some(on_log));
             sys::rd_kafka_conf_set_error_cb(conf.0.as_ptr(), Some(on_error));
             let rk = conf.make();
@@ -294,11 +289,9 @@ unsafe extern "C" fn on_new(
     opaque: *mut c_void,
     _: *mut c_char,
     _: usize,
-) -> RDKafkaRespErr {
+) -> c_int {
     // SAFETY: the handle is valid; the opaque is the reporter, which outlives it.
-    unsafe {
-        sys::rd_kafka_interceptor_add_on_response_received(rk, METADATA.as_ptr(), Some(on_response), opaque)
-    }
+    unsafe { code::rd_kafka_interceptor_add_on_response_received(rk, METADATA.as_ptr(), on_response, opaque) }
 }
 
 unsafe extern "C" fn on_response(
@@ -311,16 +304,16 @@ unsafe extern "C" fn on_response(
     _: i32,
     _: usize,
     _: i64,
-    _: RDKafkaRespErr,
+    _: c_int,
     opaque: *mut c_void,
-) -> RDKafkaRespErr {
+) -> c_int {
     if question == RDKafkaApiKey::Metadata as i16 {
         // SAFETY: as in `on_log`.
         if let Some(reporter) = unsafe { opaque.cast::<Reporter>().as_ref() } {
             reporter.metadata.lock().insert(broker);
         }
     }
-    RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+    code::OK
 }
 
 /// Takes the text of an error object and destroys it; none when there is no error.

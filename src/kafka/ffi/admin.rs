@@ -1,7 +1,7 @@
 //! Questions to the cluster, and commits.
 
 use std::collections::VecDeque;
-use std::ffi::{CStr, c_int};
+use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::time::{Duration, Instant};
 
@@ -112,8 +112,7 @@ impl Client {
             if let Some(broker) = broker {
                 let mut reason = [0; REASON_BYTES];
                 let (options, at) = (options.0.as_ptr(), reason.as_mut_ptr());
-                let code = sys::rd_kafka_AdminOptions_set_broker(options, broker, at, REASON_BYTES);
-                checked(code as c_int, ())?;
+                checked(code::rd_kafka_AdminOptions_set_broker(options, broker, at, REASON_BYTES), ())?;
             }
             let mut names = [name.as_ptr()];
             let topics = sys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
@@ -204,9 +203,9 @@ impl Client {
         // SAFETY: all pointers are valid for the call.
         let code = unsafe {
             let (options, at) = (options.0.as_ptr(), reason.as_mut_ptr());
-            sys::rd_kafka_AdminOptions_set_request_timeout(options, millis(wait), at, REASON_BYTES)
+            code::rd_kafka_AdminOptions_set_request_timeout(options, millis(wait), at, REASON_BYTES)
         };
-        checked(code as c_int, (queue, options))
+        checked(code, (queue, options))
     }
 }
 

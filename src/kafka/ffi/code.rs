@@ -3,7 +3,7 @@
 //! The generated declarations call them Rust enums. One without a name must not even be looked at as such, so it is
 //! taken as the number it is in C.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use rdkafka_sys as sys;
@@ -12,9 +12,71 @@ use super::text;
 
 pub(super) type Result<T> = std::result::Result<T, (RDKafkaErrorCode, String)>;
 
+/// Says that all is well.
+pub(super) const OK: c_int = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR as c_int;
+
+/// Called with a client that is made.
+type OnNew = unsafe extern "C" fn(
+    rk: *mut sys::rd_kafka_t,
+    conf: *const sys::rd_kafka_conf_t,
+    ic_opaque: *mut c_void,
+    errstr: *mut c_char,
+    errstr_size: usize,
+) -> c_int;
+
+/// Called with every answer of a broker.
+type OnResponse = unsafe extern "C" fn(
+    rk: *mut sys::rd_kafka_t,
+    sockfd: c_int,
+    brokername: *const c_char,
+    brokerid: i32,
+    api_key: i16,
+    api_version: i16,
+    corr_id: i32,
+    size: usize,
+    rtt: i64,
+    err: c_int,
+    ic_opaque: *mut c_void,
+) -> c_int;
+
 // The declarations of `rdkafka/rdkafka.h`, with the enum as the `int` it is.
 unsafe extern "C" {
+    pub(super) fn rd_kafka_AdminOptions_set_broker(
+        options: *mut sys::rd_kafka_AdminOptions_t,
+        broker_id: i32,
+        errstr: *mut c_char,
+        errstr_size: usize,
+    ) -> c_int;
+    pub(super) fn rd_kafka_AdminOptions_set_request_timeout(
+        options: *mut sys::rd_kafka_AdminOptions_t,
+        timeout_ms: c_int,
+        errstr: *mut c_char,
+        errstr_size: usize,
+    ) -> c_int;
     pub(super) fn rd_kafka_ConfigResource_error(config: *const sys::rd_kafka_ConfigResource_t) -> c_int;
+    pub(super) fn rd_kafka_conf_interceptor_add_on_new(
+        conf: *mut sys::rd_kafka_conf_t,
+        ic_name: *const c_char,
+        on_new: OnNew,
+        ic_opaque: *mut c_void,
+    ) -> c_int;
+    pub(super) fn rd_kafka_header_get_all(
+        hdrs: *const sys::rd_kafka_headers_t,
+        idx: usize,
+        namep: *mut *const c_char,
+        valuep: *mut *const c_void,
+        sizep: *mut usize,
+    ) -> c_int;
+    pub(super) fn rd_kafka_interceptor_add_on_response_received(
+        rk: *mut sys::rd_kafka_t,
+        ic_name: *const c_char,
+        on_response_received: OnResponse,
+        ic_opaque: *mut c_void,
+    ) -> c_int;
+    pub(super) fn rd_kafka_message_headers(
+        rkmessage: *const sys::rd_kafka_message_t,
+        hdrsp: *mut *mut sys::rd_kafka_headers_t,
+    ) -> c_int;
     pub(super) fn rd_kafka_metadata(
         rk: *mut sys::rd_kafka_t,
         all_topics: c_int,
@@ -34,7 +96,7 @@ pub(super) fn name(code: c_int) -> RDKafkaErrorCode {
 
 /// Returns `value` if the code says that all is well.
 pub(super) fn checked<T>(code: c_int, value: T) -> Result<T> {
-    if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR as c_int {
+    if code == OK {
         return Ok(value);
     }
     // SAFETY: takes any number; returns a constant text, or one that lives until this thread asks again.

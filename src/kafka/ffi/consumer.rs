@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_void};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::{Client, PartitionList, c_string, code, millis, take_error, text};
@@ -143,18 +143,17 @@ impl Message {
         let mut headers = ptr::null_mut();
         // SAFETY: the message is valid; names and values belong to it and live as long.
         unsafe {
-            let found = sys::rd_kafka_message_headers(self.raw(), &raw mut headers);
-            if found != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            if code::rd_kafka_message_headers(self.raw(), &raw mut headers) != code::OK {
                 return;
             }
             let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
-            while sys::rd_kafka_header_get_all(
+            while code::rd_kafka_header_get_all(
                 headers,
                 out.len(),
                 &raw mut name,
                 &raw mut value,
                 &raw mut length,
-            ) == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+            ) == code::OK
             {
                 out.push((CStr::from_ptr(name).to_bytes(), bytes(value.cast_mut(), length)));
             }

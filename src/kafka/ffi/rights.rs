@@ -1,5 +1,6 @@
 //! What the client's user may do with a topic and a group.
 
+use std::ffi::c_int;
 use std::time::Duration;
 
 use rdkafka::types::{RDKafkaAdminOp, RDKafkaErrorCode};
@@ -84,8 +85,11 @@ fn rights(allowed: *const sys::rd_kafka_AclOperation_t, count: usize) -> Option<
     if allowed.is_null() || count == 0 {
         return None;
     }
-    // SAFETY: librdkafka says how many there are; they live as long as the event the caller holds.
-    let allowed = unsafe { std::slice::from_raw_parts(allowed, count) };
-    let read = allowed.contains(&RD_KAFKA_ACL_OPERATION_READ);
-    Some(Rights { read, describe_configs: allowed.contains(&RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS) })
+    // SAFETY: librdkafka says how many there are; they live as long as the event the caller holds. They are numbers:
+    // a broker may know operations that have no name here.
+    let allowed = unsafe { std::slice::from_raw_parts(allowed.cast::<c_int>(), count) };
+    let may = |operation: sys::rd_kafka_AclOperation_t| allowed.contains(&(operation as c_int));
+    let (read, describe_configs) =
+        (may(RD_KAFKA_ACL_OPERATION_READ), may(RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS));
+    Some(Rights { read, describe_configs })
 }
