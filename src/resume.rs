@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::position::Position;
-use crate::time::Millis;
 use crate::topic_id::TopicId;
 
 /// A slot that follows the log is known to be current about once a second. Only an age beyond this is an
@@ -46,8 +45,8 @@ pub struct Stored<'a> {
     pub topic_id: TopicId,
     /// Next offset to read, taken before the cluster was asked.
     pub position: Position,
-    /// Last time the slot held everything the log held; of a slot being filled, when that began.
-    pub current_at: Option<Millis>,
+    /// How long ago the slot last held everything the log held; of a slot being filled, how long ago that began.
+    pub age: Option<Duration>,
     /// Why the slot is being filled; none of a slot that was current since it began to serve.
     pub filling: Option<BuildReason>,
     /// End offset the slot has to reach before it may serve; none of a slot that serves.
@@ -77,8 +76,6 @@ pub struct Facts<'a> {
     pub epoch: Option<i32>,
     /// How long the topic keeps tombstones.
     pub tombstones_kept: Duration,
-    /// When the cluster was asked.
-    pub now: Millis,
     /// Whether this process has been reading the slot on.
     pub followed: bool,
 }
@@ -150,11 +147,9 @@ impl Stored<'_> {
     }
 
     /// A tombstone is kept at least as long after its first cleaning; whoever was current less long ago has
-    /// not missed one. A clock that went backwards says nothing.
+    /// not missed one.
     fn missed_tombstones(&self, facts: &Facts<'_>) -> bool {
-        let Some(current_at) = self.current_at else { return false };
-        let age =
-            Duration::from_millis(facts.now.get().saturating_sub(current_at.get()).max(0).unsigned_abs());
+        let Some(age) = self.age else { return false };
         let outage = !facts.followed || age > OUTAGE;
         // A build that is already made for this reason and takes longer would never end, unless it was interrupted.
         let second = facts.followed && self.filling == Some(BuildReason::TombstonesExpired);

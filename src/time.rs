@@ -1,6 +1,6 @@
 //! Wall-clock time in milliseconds, as Kafka counts it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,6 +9,23 @@ use time::OffsetDateTime;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Millis(i64);
+
+/// A moment by the wall clock, which can be set, and by a clock that cannot, which says nothing beyond this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// By the wall clock.
+    pub at: Millis,
+    /// By the other one.
+    pub measured: Instant,
+}
+
+impl Moment {
+    /// Returns this moment.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { at: Millis::now(), measured: Instant::now() }
+    }
+}
 
 impl Millis {
     /// Wraps a count of milliseconds.
@@ -28,6 +45,12 @@ impl Millis {
     #[must_use]
     pub const fn get(self) -> i64 {
         self.0
+    }
+
+    /// Returns the time from `earlier` to this one; zero when the clock went backwards.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
     /// Returns the seconds from `earlier` to this time; zero when the clock went backwards.

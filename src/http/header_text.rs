@@ -123,6 +123,8 @@ impl HeaderText {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::position::Position;
     use crate::topic_id::TopicId;
@@ -143,21 +145,15 @@ mod tests {
 
     #[test]
     fn a_status_is_a_dictionary_of_words_and_numbers() {
-        let mut condition = Condition {
-            state: State::Live,
-            reason: None,
-            warning: None,
-            lag: 7,
-            caught_up_at: None,
-            generation: 2,
-        };
+        let mut condition =
+            Condition { state: State::Live, reason: None, warning: None, lag: 7, age: None, generation: 2 };
         assert_eq!(HeaderText::new().status(&condition), "state=live, lag=7, generation=2");
         condition = Condition { state: State::Stuck, reason: Some("disk-full"), ..condition };
-        condition.caught_up_at = Some(Millis::new(i64::MIN));
+        condition.age = Some(Duration::MAX);
         let expected = "state=stuck, lag=7, staleness=999999999999.9, generation=2, reason=disk-full";
         assert_eq!(HeaderText::new().status(&condition), expected);
         condition = Condition { state: State::Live, reason: None, warning: Some("conflicts"), ..condition };
-        condition.caught_up_at = None;
+        condition.age = None;
         let expected = "state=live, lag=7, generation=2, warning=conflicts";
         assert_eq!(HeaderText::new().status(&condition), expected);
     }

@@ -11,7 +11,7 @@ use super::ffi::{self, EndKind, LogOffset};
 use crate::config::sections::Isolation;
 use crate::position::{Partition, Position};
 use crate::progress::{LogEnd, LogEnds};
-use crate::time::Millis;
+use crate::time::Moment;
 use crate::topic_id::TopicId;
 
 /// What the cluster ids of librdkafka's mock start with.
@@ -23,7 +23,7 @@ const TRIES: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicState {
     /// When it was asked: records produced later may be beyond the end offsets.
-    pub observed_at: Millis,
+    pub observed_at: Moment,
     /// Id of the cluster.
     pub cluster_id: String,
     /// Id of the topic.
@@ -85,7 +85,7 @@ impl Cluster {
     /// # Errors
     /// [`Error`] says what to do; each question is bounded by `kafka.request_timeout`.
     pub fn observe(&self, topic: &str) -> Result<TopicState, Error> {
-        let observed_at = Millis::now();
+        let observed_at = Moment::now();
         let observed = self.try_observe(topic, observed_at);
         // Errors that the client reports by itself wait in its queue.
         self.client().serve();
@@ -96,7 +96,7 @@ impl Cluster {
         observed.map_err(|error| self.last_error.explain(error, topic))
     }
 
-    fn try_observe(&self, topic: &str, observed_at: Millis) -> Result<TopicState, Error> {
+    fn try_observe(&self, topic: &str, observed_at: Moment) -> Result<TopicState, Error> {
         // Order matters: the first request makes the client connect at once, which asking for the cluster's id
         // does not.
         let described = of_one_topic(

@@ -35,7 +35,7 @@ use crate::kafka::{Cluster, Error, TopicSettings, TopicState};
 use crate::position::{Partition, Position};
 use crate::progress::{TopicFacts, TroubleCode};
 use crate::store::{RowEdit, Slot};
-use crate::time::Millis;
+use crate::time::Moment;
 use crate::view::View;
 
 /// How often positions are compared with the ends that were observed.
@@ -102,7 +102,7 @@ pub(super) struct Coordinator {
     /// Slots whose position a reader was told is not within the log.
     refused: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
-    ahead: BTreeMap<Partition, (Millis, Position)>,
+    ahead: BTreeMap<Partition, (Moment, Position)>,
     /// Where a slot stood when it last moved, and when that was.
     moved: BTreeMap<SlotNumber, (Position, Instant)>,
     /// Slots that could not be read on, with their partition and where they stood.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -12,7 +13,7 @@ use crate::interpretation::RULES_LATEST_VALUE;
 use crate::partitioner::{Pair, Verified};
 use crate::position::{Partition, Position};
 use crate::resume::BuildReason;
-use crate::time::Millis;
+use crate::time::{Millis, Moment};
 use crate::topic_id::TopicId;
 
 /// "Never" for the time a slot was caught up.
@@ -28,6 +29,9 @@ pub struct Slot {
     build: Build,
     position: AtomicI64,
     caught_up_at: AtomicI64,
+    /// When this process made or found the slot, and how many milliseconds after that it was current last.
+    found: Instant,
+    current_after: AtomicU64,
     /// Touched by those who write the slot alone; readers see it through the table's locator.
     ledger: Mutex<Ledger>,
 }
@@ -50,6 +54,8 @@ impl Slot {
             build: row.build,
             position: AtomicI64::new(row.position.get()),
             caught_up_at: AtomicI64::new(row.caught_up_at.map_or(NEVER, Millis::get)),
+            found: Instant::now(),
+            current_after: AtomicU64::new(0),
             ledger: Mutex::new(Ledger { epoch: row.epoch, verified: row.verified, staged: row.staged }),
         }
     }
@@ -119,6 +125,22 @@ impl Slot {
     /// believed: a time in the future would hide an outage.
     pub fn set_caught_up_at(&self, at: Millis) {
         self.caught_up_at.store(at.get(), Ordering::Release);
+    }
+
+    /// Takes notice that at that moment the log held nothing beyond what is applied now.
+    pub fn set_current(&self, seen: Moment) {
+        let after = u64::try_from(seen.measured.saturating_duration_since(self.found).as_millis());
+        self.current_after.store(after.unwrap_or(u64::MAX), Ordering::Release);
+        self.set_caught_up_at(seen.at);
+    }
+
+    /// Returns how long ago the slot was known to hold everything the log held; none if it never was.
+    #[must_use]
+    pub fn age(&self, now: Moment) -> Option<Duration> {
+        // A wall clock that was set back would call fresh what is old. So it is at least what was measured.
+        let current_after = Duration::from_millis(self.current_after.load(Ordering::Acquire));
+        let measured = now.measured.saturating_duration_since(self.found).saturating_sub(current_after);
+        self.caught_up_at().map(|at| now.at.since(at).max(measured))
     }
 
     /// Returns the leader epoch of the last record applied and the position right after that record.

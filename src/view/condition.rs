@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 use crate::position::Partition;
 use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode, WarningCode};
 use crate::store::{Slot, SlotTable};
-use crate::time::Millis;
+use crate::time::Moment;
 
 /// A view that was not known to be caught up for this long is stale.
-const STALE_SECONDS: f64 = 10.0;
+const STALE: Duration = Duration::from_secs(10);
 
 /// What a view or a partition is about; later words are worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -43,8 +43,8 @@ pub struct Condition {
     pub warning: Option<&'static str>,
     /// Records between the positions and the ends of the log.
     pub lag: u64,
-    /// Since when it is not known to be current; none when it never was.
-    pub caught_up_at: Option<Millis>,
+    /// How long it is not known to be current; none when it never was.
+    pub age: Option<Duration>,
     /// Swaps that readers could see.
     pub generation: u64,
 }
@@ -77,14 +77,14 @@ impl Condition {
     /// Derives the condition of a whole view.
     #[must_use]
     pub fn of(table: &SlotTable, progress: &Progress) -> Self {
-        let wanted = progress.partitions();
+        let (wanted, now) = (progress.partitions(), Moment::now());
         let trouble = progress.trouble();
         let generation = table.generation();
         let nothing = (State::Restoring, trouble.as_ref().map(|trouble| trouble.code.as_str()));
         let mut worst = (if wanted.is_empty() { nothing } else { (State::Live, None) }, 0, None);
         for (partition, known) in wanted.iter() {
             let serving = table.serving().get(partition);
-            let (state, reason) = partition_state(table, *partition, known, trouble.as_ref());
+            let (state, reason) = partition_state(table, *partition, known, trouble.as_ref(), now);
             // What was complete once goes on serving while a partition that was added is restored.
             let (state, reason) = match state {
                 State::Restoring if table.was_complete() => {
@@ -98,17 +98,17 @@ impl Condition {
             worst.1 += lag(serving.or_else(|| table.building().get(partition)), known);
         }
         let counted = wanted.keys().filter(|partition| !is_added(table, **partition));
-        let served = counted.map(|partition| table.serving().get(partition)?.caught_up_at());
-        worst.2 = served.min().flatten();
-        let ((state, reason), lag, caught_up_at) = worst;
+        let mut ages = counted.map(|partition| table.serving().get(partition)?.age(now));
+        worst.2 = ages.try_fold(Duration::ZERO, |oldest, age| Some(oldest.max(age?)));
+        let ((state, reason), lag, age) = worst;
         let warning = progress.warnings().first().map(WarningCode::as_str);
-        Self { state, reason, warning, lag, caught_up_at, generation }
+        Self { state, reason, warning, lag, age, generation }
     }
 
     /// Returns the seconds for which the view is not known to be current; none when it never was.
     #[must_use]
     pub fn staleness(&self) -> Option<f64> {
-        self.caught_up_at.map(|at| Millis::now().seconds_since(at))
+        self.age.map(|age| age.as_secs_f64())
     }
 }
 
@@ -130,6 +130,7 @@ pub(super) fn partition_state(
     partition: Partition,
     known: &PartitionProgress,
     view_trouble: Option<&Trouble>,
+    now: Moment,
 ) -> (State, Option<&'static str>) {
     let own_trouble = known.trouble();
     let trouble = own_trouble.as_ref().or(view_trouble);
@@ -151,8 +152,8 @@ pub(super) fn partition_state(
     if damage.is_some() {
         return (State::Stuck, damage);
     }
-    let age = serving.caught_up_at().map(|at| Millis::now().seconds_since(at));
-    if known.caught_up() && trouble.is_none() && age.is_some_and(|age| age < STALE_SECONDS) {
+    let is_fresh = serving.age(now).is_some_and(|age| age < STALE);
+    if known.caught_up() && trouble.is_none() && is_fresh {
         return (State::Live, None);
     }
     (State::Stale, reason.or(Some(if known.caught_up() { "behind" } else { "catching-up" })))
@@ -175,10 +176,10 @@ pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Durat
         !known.caught_up() && !is_added(table, **partition)
     };
     for (partition, _) in wanted.iter().filter(behind) {
-        let at = table.serving().get(partition).and_then(|slot| slot.caught_up_at());
-        let age = at.map_or(f64::INFINITY, |at| Millis::now().seconds_since(at));
-        if age > max_staleness.as_secs_f64() {
-            let detail = format!("partition {partition} was last known to be current {age:.0} s ago");
+        let age = table.serving().get(partition).and_then(|slot| slot.age(Moment::now()));
+        if age.is_none_or(|age| age > max_staleness) {
+            let seconds = age.map_or(f64::INFINITY, |age| age.as_secs_f64());
+            let detail = format!("partition {partition} was last known to be current {seconds:.0} s ago");
             return Err(NotReady { reason: "stale", detail });
         }
     }

@@ -10,7 +10,7 @@ use crate::position::{Partition, Position};
 use crate::progress::{Event, OperationId, PartitionProgress, Progress, Trouble, Warning, WarningCode};
 use crate::resume::BuildReason;
 use crate::store::{Slot, SlotTable};
-use crate::time::Millis;
+use crate::time::{Millis, Moment};
 
 /// Status of a view, as served and as shown by the command line.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -251,7 +251,8 @@ fn partition_status(
     view_trouble: Option<&Trouble>,
     tombstones_kept_ms: Option<u64>,
 ) -> PartitionStatus {
-    let (state, reason) = condition::partition_state(table, partition, known, view_trouble);
+    let now = Moment::now();
+    let (state, reason) = condition::partition_state(table, partition, known, view_trouble, now);
     let building = table.building().get(&partition);
     let slot = table.serving().get(&partition).or(building);
     let caught_up_at = slot.and_then(|slot| slot.caught_up_at());
@@ -266,7 +267,7 @@ fn partition_status(
         // What was applied since the log was asked is in the log too.
         end_offset: known.log().map(|log| slot.map_or(log.1, |slot| slot.position().max(log.1))),
         lag: condition::lag(slot, known),
-        staleness_s: caught_up_at.map(|at| Millis::now().seconds_since(at)),
+        staleness_s: slot.and_then(|slot| slot.age(now)).map(|age| age.as_secs_f64()),
         caught_up_at: caught_up_at.and_then(Millis::rfc3339),
         ghost_risk_at: ghost_risk_at.and_then(Millis::rfc3339),
         withheld: known.withholding().get().map(|withheld| WithheldStatus {

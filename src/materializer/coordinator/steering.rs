@@ -15,6 +15,7 @@ use crate::position::{Partition, Position};
 use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
 use crate::source::Start;
 use crate::store::{BuildPlan, RowEdit, Slot, SlotTable};
+use crate::time::Moment;
 
 /// How often a wait for a reader looks whether the process is to end.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -107,21 +108,20 @@ impl Coordinator {
             end_offset: log.end,
             epoch: log.epoch,
             tombstones_kept: self.tombstones_kept(),
-            now: state.observed_at,
             followed: false,
         };
         let (serving, building) = (table.serving().get(&partition), table.building().get(&partition));
         let mut replaced = None;
         if let Some(slot) = building {
             let role = if serving.is_some() { Role::Builder } else { Role::Live };
-            let decision = self.judge(slot, false, None, before, &facts);
+            let decision = self.judge(slot, false, None, before, &facts, state.observed_at);
             replaced = self.follow(role, slot, decision)?;
         }
         let Some(slot) = serving else {
             return Ok(replaced.or(building.is_none().then_some(BuildReason::FirstStart)));
         };
         let requested = table.row(partition).requested;
-        let decision = self.judge(slot, true, requested, before, &facts);
+        let decision = self.judge(slot, true, requested, before, &facts, state.observed_at);
         if decision == Decision::Build(BuildReason::TombstonesExpired)
             && requested.is_none()
             && building.is_none()
@@ -145,6 +145,7 @@ impl Coordinator {
         requested: Option<BuildReason>,
         before: &BTreeMap<SlotNumber, Position>,
         facts: &Facts<'_>,
+        now: Moment,
     ) -> Decision {
         let (number, build) = (slot.number(), slot.build());
         // A build that took long is as old as its beginning until it was seen to be current once more.
@@ -153,7 +154,7 @@ impl Coordinator {
             cluster_id: slot.cluster_id(),
             topic_id: slot.topic_id(),
             position: before.get(&number).copied().unwrap_or_default(),
-            current_at: if serves { slot.caught_up_at() } else { Some(build.started_at) },
+            age: if serves { slot.age(now) } else { Some(now.at.since(build.started_at)) },
             filling: fresh.then_some(build.reason),
             target: (!serves).then_some(build.high),
             epoch: slot.epoch().map(|(epoch, _)| epoch),
@@ -207,7 +208,7 @@ impl Coordinator {
             topic_id: state.topic_id,
             low: log.start,
             high: log.end,
-            observed_at: state.observed_at,
+            observed_at: state.observed_at.at,
             reason,
         }
     }
@@ -270,7 +271,7 @@ impl Coordinator {
                 slot.position() >= *end && live.get(partition) == Some(&Reading::Into(slot.number()))
             });
             let Some(slot) = slot else { return true };
-            slot.set_caught_up_at(*observed_at);
+            slot.set_current(*observed_at);
             progress.want(*partition).set_caught_up();
             ailing.remove(&slot.number());
             false

@@ -14,6 +14,7 @@ use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::source::Failure;
 use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
+use crate::time::Millis;
 use crate::topic_id::TopicId;
 
 struct World {
@@ -32,7 +33,7 @@ fn port() -> (ReaderPort, Receiver<Command>) {
 fn state(end: i64, epoch: i32) -> TopicState {
     let (start, end) = (Position::ZERO, Position::new(end));
     TopicState {
-        observed_at: Millis::now(),
+        observed_at: Moment::now(),
         cluster_id: "cluster".to_owned(),
         topic_id: TopicId::new([1; 16]),
         topic_id_derived: false,
@@ -153,6 +154,35 @@ fn an_end_told_by_a_leader_of_an_earlier_time_is_no_truncation() {
     world.coordinator.read(Role::Live, 0, &slot).unwrap();
     world.fail(slot.number(), Failure::OutOfRange("not within the log".to_owned()));
     assert!(world.coordinator.steer(&state(9, 3), &before).is_err());
+}
+
+/// FAULTS row 13.
+#[test]
+fn a_clock_that_jumps_by_a_year_costs_a_rebuild_at_most_and_makes_nothing_fresh() {
+    const YEAR: u64 = 365 * 24 * 60 * 60;
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.reach(&slot, 20);
+    assert!(world.writer.promote(0).unwrap());
+    world.coordinator.read(Role::Live, 0, &slot).unwrap();
+    let (begun, before) = (Moment::now(), BTreeMap::from([(slot.number(), slot.position())]));
+    slot.set_current(begun);
+    let moment = |years_ahead: i64, seconds_later| Moment {
+        at: Millis::new(begun.at.get() + years_ahead * i64::try_from(YEAR).unwrap() * 1000),
+        measured: begun.measured + Duration::from_secs(seconds_later),
+    };
+    world.coordinator.stop.cancel();
+    let mut is_read_on = |end, observed_at| {
+        world.coordinator.steer(&TopicState { observed_at, ..state(end, 0) }, &before).is_ok()
+    };
+    assert!(is_read_on(30, moment(0, 1)));
+    assert!(is_read_on(30, moment(-1, 1)), "that says nothing");
+    assert!(!is_read_on(30, moment(1, 1)), "for all that is known records were missed");
+    assert!(!is_read_on(30, moment(-1, YEAR)), "what was measured no clock takes back");
+
+    let age = |years_ahead, seconds_later| slot.age(moment(years_ahead, seconds_later)).unwrap().as_secs();
+    assert_eq!([age(0, 0), age(-1, 60), age(1, 1)], [0, 60, YEAR]);
+    assert!(is_read_on(20, moment(1, 1)), "there is nothing to be missed");
 }
 
 #[test]
