@@ -78,9 +78,7 @@ fn data_routes() -> OpenApiRouter<AppState> {
         .routes(routes!(lookup::by_query, batch::look_up))
         .routes(routes!(scan::entries))
         .routes(routes!(watch::watch))
-        .routes(routes!(describe::all_problems))
-        .routes(routes!(describe::problem))
-        .routes(routes!(openapi::describe).layer(Extension(&openapi::OF_DATA)))
+        .merge(documents(&openapi::OF_DATA))
 }
 
 fn ops_routes(config: &OpsConfig) -> OpenApiRouter<AppState> {
@@ -89,8 +87,16 @@ fn ops_routes(config: &OpsConfig) -> OpenApiRouter<AppState> {
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::startupz))
         .routes(routes!(ops::metrics))
-        .routes(routes!(openapi::describe).layer(Extension(&openapi::OF_OPS)))
+        .merge(documents(&openapi::OF_OPS))
         .merge(admin::routes(config))
+}
+
+/// What a listener says of itself and of its errors.
+fn documents(interface: &'static openapi::Written) -> OpenApiRouter<AppState> {
+    OpenApiRouter::default()
+        .routes(routes!(describe::all_problems))
+        .routes(routes!(describe::problem))
+        .routes(routes!(openapi::describe).layer(Extension(interface)))
 }
 
 /// Order matters: the layer goes around everything there is by then, the fallbacks included.

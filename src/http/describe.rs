@@ -132,7 +132,9 @@ struct Links {
         example = "/v1/views/users/entries{?prefix,start,end,enc,order,fields,limit,cursor,read_after,max_staleness}"
     )]
     entries: String,
-    #[schema(example = "/v1/views/users/watch{?key,prefix,enc,initial,format,from}")]
+    #[schema(
+        example = "/v1/views/users/watch{?key,prefix,enc,initial,format,from,read_after,max_staleness}"
+    )]
     watch: String,
 }
 
@@ -249,7 +251,7 @@ fn description<'a>(view: &'a View, scan: &ScanConfig) -> Description<'a> {
             entries: format!(
                 "{path}/entries{{?prefix,start,end,enc,order,fields,limit,cursor,read_after,max_staleness}}"
             ),
-            watch: format!("{path}/watch{{?key,prefix,enc,initial,format,from}}"),
+            watch: format!("{path}/watch{{?key,prefix,enc,initial,format,from,read_after,max_staleness}}"),
             view: path,
         },
     }

@@ -15,6 +15,37 @@ async fn each_listener_describes_itself() {
 }
 
 #[tokio::test]
+async fn an_error_leads_to_its_explanation_on_either_listener() {
+    let fixture = Fixture::users();
+    for router in [fixture.data(), fixture.ops()] {
+        let refused = send(router.clone(), Method::GET, "/nowhere", &[]).await;
+        let leads_to = refused.json()["type"].as_str().unwrap().to_owned();
+        let explained = send(router, Method::GET, &leads_to, &[]).await;
+        assert_eq!((explained.status, &explained.json()["type"]), (StatusCode::OK, &refused.json()["type"]));
+    }
+}
+
+#[tokio::test]
+async fn the_links_of_a_view_name_every_parameter_that_is_taken() {
+    let fixture = Fixture::users();
+    let links = fixture.get("/v1/views/users").await.json()["links"].clone();
+    let interface = fixture.get("/openapi.json").await.json();
+    for (link, path) in
+        [("key", "keys/{key}"), ("lookup", "lookup"), ("entries", "entries"), ("watch", "watch")]
+    {
+        let parameters = &interface["paths"][format!("/v1/views/{{view}}/{path}")]["get"]["parameters"];
+        let in_query = parameters.as_array().unwrap().iter().filter(|one| one["in"] == "query");
+        let mut taken: Vec<_> = in_query.map(|one| one["name"].as_str().unwrap()).collect();
+        let template = links[link].as_str().unwrap();
+        let mut named: Vec<_> =
+            template.rsplit_once("{?").unwrap().1.trim_end_matches('}').split(',').collect();
+        taken.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(named, taken, "{template}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_of_the_documents_needs_nothing_from_elsewhere() {
     let fixture = Fixture::users();
     let moved = fixture.get("/docs").await;
