@@ -50,6 +50,8 @@ fn the_command_prints_changes_goes_on_after_a_restart_and_ends_with_0_by_ctrl_c(
     let mut table = Printing::start(&app, &[]);
     let lines = Printing::start(&app, &["-o", "ndjson", "--prefix", "k"]);
     table.wait_for("put     0:0 k1 {\"a\":1}\nsynced  1 entries\n");
+    // One that comes after the deletion is told nothing of the key.
+    lines.wait_for("\"event\":\"put\"");
     topic.delete("k1");
     table.wait_for("delete  0:1 k1\n");
     lines.wait_for("\"event\":\"delete\"");
