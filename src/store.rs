@@ -29,7 +29,7 @@ use rocksdb::{DB, Options, Range, ReadOptions};
 
 pub use entries::{Entries, Extent, Step};
 pub use error::{Error, Result};
-pub use found::{Entry, EntryRef, TooLarge};
+pub use found::{Apart, Entry, EntryRef, TooLarge};
 pub use identity::{FORMAT, Identity};
 pub use meta::{Build, PartitionRow};
 pub use open::Opened;

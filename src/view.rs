@@ -18,6 +18,7 @@ pub use many::Moment;
 pub use operation::{NotBegun, OperationState, OperationStatus};
 pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus, WarningStatus, WithheldStatus};
 
+use self::feed::Recent;
 use crate::config::sections::ViewConfig;
 use crate::config::view_name::ViewName;
 use crate::position::{Partition, Position};
@@ -42,6 +43,8 @@ pub struct View {
     progress: Arc<Progress>,
     max_staleness: Duration,
     condition: ArcSwap<(Instant, Condition)>,
+    /// What those who watch have read.
+    recent: Recent,
 }
 
 /// Outcome of a look-up that could be answered.
@@ -85,7 +88,7 @@ impl View {
     ) -> Self {
         let condition = Condition::of(&store.table(), &progress);
         let condition = ArcSwap::from_pointee((Instant::now(), condition));
-        Self { name, config, store, progress, max_staleness, condition }
+        Self { name, config, store, progress, max_staleness, condition, recent: Recent::default() }
     }
 
     /// Returns the view's name.

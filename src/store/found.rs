@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::error::{Error, Result};
 use super::slot::Slot;
-use crate::entry::EntryHeader;
+use crate::entry::{EntryHeader, SlotNumber};
 use crate::position::{Offset, Partition, Position};
 use crate::record::Header;
 use crate::time::Millis;
@@ -20,6 +20,15 @@ pub struct Entry {
     pub slot: Arc<Slot>,
     /// The slot's position just before the entry was read; out of a snapshot, the position of the snapshot.
     pub position: Position,
+    stored: Bytes,
+}
+
+/// An entry apart from its slot, which it does not keep from being swept.
+#[derive(Debug)]
+pub struct Apart {
+    header: EntryHeader,
+    slot: SlotNumber,
+    position: Position,
     stored: Bytes,
 }
 
@@ -58,6 +67,13 @@ impl Entry {
         self.stored.len()
     }
 
+    /// Returns the entry apart from its slot; both share what is stored.
+    #[must_use]
+    pub fn apart(&self) -> Apart {
+        let Self { header, ref slot, position, ref stored } = *self;
+        Apart { header, slot: slot.number(), position, stored: stored.clone() }
+    }
+
     /// Returns the entry as a reference to what it holds.
     #[must_use]
     pub fn borrowed(&self) -> EntryRef<'_> {
@@ -78,6 +94,22 @@ impl Entry {
     /// [`Error::Corrupt`] when they are cut off.
     pub fn headers(&self) -> Result<Vec<Header<'_>>> {
         self.borrowed().headers()
+    }
+}
+
+impl Apart {
+    /// Joins the entry with its slot again; none if that is another one.
+    #[must_use]
+    pub fn in_slot(&self, slot: &Arc<Slot>) -> Option<Entry> {
+        let Self { header, position, ref stored, .. } = *self;
+        let slot = (self.slot == slot.number()).then(|| Arc::clone(slot))?;
+        Some(Entry { header, slot, position, stored: stored.clone() })
+    }
+
+    /// Returns how many bytes of memory what is stored takes.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.stored.len()
     }
 }
 

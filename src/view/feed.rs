@@ -3,17 +3,19 @@
 //! A feed follows the steps of the view, and beside them walks over what is stored, in pieces. It holds neither a
 //! snapshot nor a slot between two pieces, so a slow reader costs nothing but its place.
 //!
-//! Invariant: a value is read from the store when it is told, after the step that made it known. So it is at
-//! least as new as that step, and later steps of the same record are passed over (`ahead`). Entries of a slot
+//! Invariant: a value is read from the store after the step that made it known, when it is told or by another feed
+//! that told it before (`recent`). So it is at least as new as that step, and later steps of the same record are passed over (`ahead`). Entries of a slot
 //! that the feed does not follow yet are left out: the step that leads there has the partition walked anew.
 
 mod ahead;
+mod recent;
 mod room;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use self::recent::Recent;
 pub use self::room::Room;
 
 use self::ahead::Ahead;
@@ -256,7 +258,7 @@ impl Feed {
         offset: Offset,
         table: &SlotTable,
     ) -> Result<(), store::Error> {
-        let (found, absent_at) = self.find(table, partition, key)?;
+        let (found, absent_at) = self.look_up(key, partition, offset, table)?;
         match found {
             // The client may have been told a later version than this step made, in an earlier watch or in this one.
             None if self.next < self.until || self.ahead.has_forgotten(partition, offset) => {
@@ -274,6 +276,30 @@ impl Feed {
             }
         }
         Ok(())
+    }
+
+    /// Looks a key up, or takes what another feed has read of it, which may be older than what the store has by now.
+    ///
+    /// That is of no harm unless the client may have been told a later version than the steps have come to, and it is
+    /// not kept in mind which.
+    fn look_up(
+        &self,
+        key: &[u8],
+        partition: Partition,
+        offset: Offset,
+        table: &SlotTable,
+    ) -> Result<(Option<Entry>, Option<Offset>), store::Error> {
+        let told_more = self.next < self.until || self.ahead.has_forgotten(partition, offset);
+        if told_more || !table.has_one_place_per_key() {
+            return self.find(table, partition, key);
+        }
+        let (recent, slot) = (&self.view.recent, table.serving().get(&partition));
+        if let Some(entry) = slot.and_then(|slot| recent.get(key, slot, offset)) {
+            return Ok((Some(entry), None));
+        }
+        let (found, absent_at) = self.find(table, partition, key)?;
+        found.iter().for_each(|entry| recent.note(key, entry));
+        Ok((found, absent_at))
     }
 
     /// Looks a key up, and returns an offset of a partition with it: all records of the key up to there are

@@ -1,5 +1,6 @@
 //! Feeds over a real store, against a fold of everything that was written.
 
+mod shared;
 mod world;
 
 use std::sync::Arc;
@@ -27,6 +28,8 @@ enum Act {
     Reconnect,
     /// The client is cut off amid a piece, and comes back.
     Cut,
+    /// Another client is told all there is: it may be ahead of the first, or behind.
+    ReadOther,
 }
 
 fn act(strays: bool) -> impl Strategy<Value = Act> {
@@ -41,6 +44,7 @@ fn act(strays: bool) -> impl Strategy<Value = Act> {
         2 => Just(Act::ReadAll),
         2 => Just(Act::Reconnect),
         3 => Just(Act::Cut),
+        3 => Just(Act::ReadOther),
     ]
 }
 
@@ -52,7 +56,7 @@ fn room() -> impl Strategy<Value = usize> {
 fn run(acts: &[Act], changes: usize, room: usize) {
     let mut world = World::new(3, changes);
     world.set_room(room);
-    let mut client = Client::connect(&world);
+    let (mut client, mut other) = (Client::connect(&world), Client::connect(&world));
     for act in acts {
         match act {
             Act::Put(key, stray) => world.put(*key, *stray, true),
@@ -67,11 +71,14 @@ fn run(acts: &[Act], changes: usize, room: usize) {
                 client.read_half();
                 client.reconnect(&world);
             }
+            Act::ReadOther => other.read_all(),
         }
     }
-    client.read_all();
-    assert_eq!(client.map(), world.fold());
-    assert!(client.is_settled() && client.ahead() == 0);
+    for client in [&mut client, &mut other] {
+        client.read_all();
+        assert_eq!(client.map(), world.fold());
+        assert!(client.is_settled() && client.ahead() == 0);
+    }
     assert_eq!(world.room().left(), room, "all of it is given back");
 }
 
