@@ -2,7 +2,7 @@
 //!
 //! Every row compares a figure of ours with a reference measured in the same run: a consumer that does nothing
 //! with what it fetches, a handler that looks nothing up behind the same server, the configured memory budget.
-//! `cargo bench --bench measure -- rebuild` measures the rebuild alone.
+//! `cargo bench --bench measure -- rebuild` measures the rebuild alone; so do `queries` and `watches`.
 
 #![allow(
     clippy::unwrap_used,
@@ -53,6 +53,7 @@ fn main() {
         Some(["noop-server", address]) => noop::serve(address),
         // By hand, in a minute.
         Some(["watches"]) => run(200_000, measure::watches_only),
+        Some(["queries"]) => run(2_000_000, measure::queries_only),
         Some(["rebuild", ..]) => run(1_000_000, measure::rebuild),
         _ => run(2_000_000, measure::all),
     }

@@ -72,6 +72,13 @@ pub fn watches_only(kafka: &TestKafka, topic: &str, records: u64, report: &mut R
     watches::measure(kafka.bootstrap(), topic, &service, records, report);
 }
 
+/// Only batches and exports of a restored view.
+pub fn queries_only(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
+    let service = Service::start(kafka.bootstrap(), topic);
+    service.wait_until_ready();
+    queries::measure(&service, records, report);
+}
+
 /// Rebuilds the view, and nothing else.
 pub fn rebuild(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
     let service = Service::start(kafka.bootstrap(), topic);

@@ -23,27 +23,13 @@ pub fn look_ups(dir: &Path, address: &str, root: &str, records: u64, server: u32
         records - 1
     );
     fs::write(&script, text).unwrap();
-    run(&script, address, 32, server, seconds)
+    run(&script, address, server, seconds)
 }
 
-/// Asks for `keys` random keys at once, over one connection.
-pub fn batches(dir: &Path, address: &str, keys: u32, records: u64, server: u32, seconds: u32) -> Load {
-    let script = dir.join("batch.lua");
-    let text = format!(
-        "math.randomseed(os.time())\nwrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\n\
-         function request()\n  local keys = {{}}\n  for n = 1, {keys} do keys[n] = '\"u' .. math.random(0, {}) .. \
-         '\"' end\n  return wrk.format(nil, \"/v1/views/users/lookup\", nil, '{{\"keys\":[' .. table.concat(keys, \
-         \",\") .. ']}}')\nend\n",
-        records - 1
-    );
-    fs::write(&script, text).unwrap();
-    run(&script, address, 1, server, seconds)
-}
-
-fn run(script: &Path, address: &str, connections: u32, server: u32, seconds: u32) -> Load {
+fn run(script: &Path, address: &str, server: u32, seconds: u32) -> Load {
     let before = machine::cpu_seconds(server);
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t1", "-c", &connections.to_string(), "-d", &seconds.to_string(), "-s"]);
+    wrk.args(["-t1", "-c32", "-d", &seconds.to_string(), "-s"]);
     let output = wrk.arg(script).arg(format!("http://{address}")).output();
     let cpu = machine::cpu_seconds(server) - before;
     let output = output.expect("wrk is installed (make bench installs it)");

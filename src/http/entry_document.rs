@@ -171,22 +171,25 @@ fn is_too_deep(json: &[u8]) -> bool {
     })
 }
 
-/// Both kinds differ in one bit, and a sum of few enough bytes fits one: many are compared at a time.
+/// Both kinds differ in one bit.
 fn opening_brackets(json: &[u8]) -> usize {
-    let of_piece = |piece: &[u8]| -> u8 { piece.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum() };
-    json.chunks(usize::from(u8::MAX)).map(|piece| usize::from(of_piece(piece))).sum()
+    count(json, |byte| byte | 0x20 == b'{')
 }
 
 /// In valid JSON a line break stands between tokens only, where a space means the same.
 fn join_lines(out: &mut [u8], start: usize) {
-    let value = out.get(start..).unwrap_or_default();
+    let value = out.get_mut(start..).unwrap_or_default();
+    let is_break = |byte| (byte == b'\n') | (byte == b'\r');
     // Values of several lines are few.
-    if !value.contains(&b'\n') && !value.contains(&b'\r') {
-        return;
+    if count(value, is_break) > 0 {
+        value.iter_mut().filter(|byte| is_break(**byte)).for_each(|byte| *byte = b' ');
     }
-    for byte in out.iter_mut().skip(start).filter(|byte| matches!(byte, b'\n' | b'\r')) {
-        *byte = b' ';
-    }
+}
+
+/// A sum of few enough bytes fits one: many are compared at a time.
+fn count(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> usize {
+    let of_piece = |piece: &[u8]| -> u8 { piece.iter().map(|byte| u8::from(is_one(*byte))).sum() };
+    bytes.chunks(usize::from(u8::MAX)).map(|piece| usize::from(of_piece(piece))).sum()
 }
 
 fn push_time(out: &mut Vec<u8>, entry: &EntryRef<'_>) {

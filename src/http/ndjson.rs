@@ -23,8 +23,8 @@ use crate::view::{LookUpError, Moment, View};
 
 /// Content type of such an answer.
 pub(super) const CONTENT_TYPE: &str = "application/x-ndjson";
-/// Bytes that are handed on at once; a line may make it more.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes that are handed on at once; a line may make it more. Smaller ones cost a tenth more: every one wakes two threads.
+const CHUNK_BYTES: usize = 128 * 1024;
 /// Chunks a client may be behind before the read waits for it.
 const CHUNKS_AHEAD: usize = 4;
 

@@ -18,6 +18,8 @@ use crate::entry::{EntryHeader, KEY_PREFIX_BYTES};
 const PASSED_MAX: u32 = 1000;
 /// Deleted keys that are still stored and that RocksDB passes in one go: a few milliseconds' worth.
 pub(super) const SKIPPED_MAX: u64 = 10_000;
+/// What is read of a file at once where much of it is going to be read. RocksDB of itself reads block by block.
+const AHEAD_BYTES: usize = 32 * 1024;
 
 /// How much of a range is going to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub enum Step<'e> {
 pub struct Entries<'a> {
     way: Way<'a>,
     /// Sources that stand at a key, the next one on top; boxed, because they change places at every step.
-    waiting: BinaryHeap<Box<Source<'a>>>,
+    waiting: BinaryHeap<(Head, Box<Source<'a>>)>,
     /// The source whose key was handed out last.
     current: Option<Box<Source<'a>>>,
     hidden: u64,
@@ -72,6 +74,9 @@ pub(super) struct Source<'a> {
     stretch: Stretch,
 }
 
+/// How a key begins, so that most comparisons need not look at it: the next one in the order of the walk is the greatest.
+type Head = u64;
+
 /// Why there is no row.
 enum Stop {
     End,
@@ -83,6 +88,11 @@ impl Extent {
     pub(super) fn reading(self) -> ReadOptions {
         let mut read = ReadOptions::default();
         read.fill_cache(self == Self::Page);
+        if self == Self::Whole {
+            read.set_readahead_size(AHEAD_BYTES);
+            // It looks every block up, to spare reading those that the cache has.
+            read.set_auto_readahead_size(false);
+        }
         read
     }
 }
@@ -159,7 +169,8 @@ impl<'a> Entries<'a> {
     ) -> Result<Self> {
         let mut waiting = BinaryHeap::new();
         for slot in slots {
-            waiting.extend(way.open(slot, range.clone(), Stretch::WHOLE, Vec::new())?);
+            let source = way.open(slot, range.clone(), Stretch::WHOLE, Vec::new())?;
+            waiting.extend(source.map(|source| (source.head(), source)));
         }
         Ok(Self { way, waiting, current: None, hidden: 0 })
     }
@@ -173,10 +184,11 @@ impl<'a> Entries<'a> {
         if let Some(source) = self.current.take() {
             self.go_on(source)?;
         }
-        while let Some(mut newest) = self.waiting.pop() {
+        while let Some((head, mut newest)) = self.waiting.pop() {
             let mut hides = false;
-            while self.waiting.peek().is_some_and(|other| other.key == newest.key) {
-                let Some(mut other) = self.waiting.pop() else { break };
+            while self.waiting.peek().is_some_and(|(first, other)| *first == head && other.key == newest.key)
+            {
+                let Some((_, mut other)) = self.waiting.pop() else { break };
                 if other.rank() > newest.rank() {
                     std::mem::swap(&mut newest, &mut other);
                 }
@@ -206,7 +218,9 @@ impl<'a> Entries<'a> {
     }
 
     fn go_on(&mut self, source: Box<Source<'a>>) -> Result<()> {
-        self.waiting.extend(source.next(&self.way)?);
+        if let Some(source) = source.next(&self.way)? {
+            self.waiting.push((source.head(), source));
+        }
         Ok(())
     }
 }
@@ -269,6 +283,16 @@ impl<'a> Source<'a> {
     ) -> Result<Option<Box<Self>>> {
         let Self { slot, order, key, rest, stretch, .. } = *self;
         way.open(slot, rest.after(&key, order), length(stretch), key)
+    }
+
+    fn head(&self) -> Head {
+        let mut first = [0; size_of::<Head>()];
+        let bytes = self.key.iter().zip(&mut first);
+        bytes.for_each(|(byte, place)| *place = *byte);
+        match self.order {
+            Order::Ascending => !Head::from_be_bytes(first),
+            Order::Descending => Head::from_be_bytes(first),
+        }
     }
 
     fn entry(&self) -> Option<EntryRef<'_>> {
