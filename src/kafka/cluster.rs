@@ -32,8 +32,8 @@ pub struct Cluster {
     config: KafkaConfig,
     role: String,
     client: RwLock<Arc<ffi::Client>>,
-    /// When it answered last, or was made.
-    answered: Mutex<Instant>,
+    /// When all was told of a topic last, or given up for lost.
+    answered: Mutex<BTreeMap<String, Instant>>,
     stop: CancellationToken,
     pub(super) last_error: Arc<LastError>,
     group: String,
@@ -89,7 +89,7 @@ impl Cluster {
             config: config.clone(),
             role: role.to_owned(),
             client: RwLock::new(Arc::new(client)),
-            answered: Mutex::new(Instant::now()),
+            answered: Mutex::default(),
             stop,
             last_error,
             group: config.group(),
@@ -112,18 +112,19 @@ impl Cluster {
         Arc::clone(&self.client.read())
     }
 
-    /// A client that lost all its brokers at once never connects again. So one that was asked in vain for long is
-    /// replaced.
-    pub(super) fn note_answer(&self, answered: bool) {
-        let mut last = self.answered.lock();
+    /// A client that lost all its brokers at once never connects again, and one whose brokers were set back takes
+    /// what they say of their leaders for outdated. So one that was asked in vain for long is replaced.
+    pub(super) fn note_answer(&self, topic: &str, answered: bool) {
+        let (mut topics, now) = (self.answered.lock(), Instant::now());
+        let last = topics.entry(topic.to_owned()).or_insert(now);
         if answered {
-            *last = Instant::now();
+            *last = now;
         } else if last.elapsed() >= PATIENCE {
             match client::new(&self.config, &self.role, self.stop.clone(), &self.last_error) {
                 Ok(client) => *self.client.write() = Arc::new(client),
                 Err(error) => tracing::warn!(%error, "cannot replace a client that gets no answer"),
             }
-            *last = Instant::now();
+            *last = now;
         }
     }
 

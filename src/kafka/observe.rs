@@ -92,7 +92,13 @@ impl Cluster {
         if observed.is_ok() {
             self.last_error.clear();
         }
-        self.note_answer(!matches!(observed, Err(Error::Unreachable(_))));
+        self.note_answer(
+            topic,
+            match &observed {
+                Ok(state) => state.silent.is_empty(),
+                Err(error) => matches!(error, Error::TopicMissing(_) | Error::Unauthorized(_)),
+            },
+        );
         observed.map_err(|error| self.last_error.explain(error, topic))
     }
 

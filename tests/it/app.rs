@@ -1,6 +1,7 @@
 //! The service under test: its real binary, its configuration, its answers.
 
 mod builder;
+mod claims;
 mod compare;
 mod facts;
 mod http;

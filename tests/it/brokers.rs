@@ -30,7 +30,7 @@ fn a_frozen_broker_makes_a_view_stale_and_a_thawed_one_makes_it_live() {
     let topic = kafka.topic("frozen-source").partitions(2).create();
     write(&topic, 1);
     let app = start(&topic, &kafka);
-    app.read_while("v", &keys(), || {
+    app.read_while("v", &topic, &keys(), || {
         kafka.suspend();
         app.wait_for_status("v", "a stale view", |status| status["state"] == "stale");
         assert_eq!(app.get_ops("/livez").status, 200);
@@ -66,7 +66,7 @@ fn brokers_that_restart_while_records_are_produced_cost_no_record_and_no_rebuild
     let topic = kafka.topic("restarted-source").partitions(2).create();
     write(&topic, 0);
     let app = start(&topic, &kafka);
-    app.read_while("v", &keys(), || {
+    app.read_while("v", &topic, &keys(), || {
         for round in 1..4 {
             keys().iter().for_each(|key| topic.send(Record::put(key, versioned(key, 2 * round))));
             if round == 2 {
@@ -94,7 +94,7 @@ fn a_view_starts_and_serves_without_its_brokers() {
     app.terminate();
     kafka.stop();
     app.start_again();
-    app.read_while("v", &keys(), || app.wait_for_event("v", "broker-unreachable"));
+    app.read_while("v", &topic, &keys(), || app.wait_for_event("v", "broker-unreachable"));
     assert_eq!(app.status("v")["state"], "stale");
     assert_eq!(app.get_ops("/livez").status, 200);
     app.terminate();

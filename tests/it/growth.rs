@@ -118,7 +118,7 @@ fn a_view_goes_on_serving_while_an_added_partition_is_restored() {
         .restored();
     topic.add_partitions(2);
     topic.write_all((0..30_000).map(|number| Record::put(format!("n{number}"), "x").to(1)));
-    app.look_up_while("v", &keys(), || {
+    app.look_up_while("v", &topic, &keys(), || {
         app.wait_for_status("v", "a partition that is restored", |status| {
             status["partitions"]
                 .as_array()

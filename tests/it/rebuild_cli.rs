@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use assert_cmd::Command;
 use serde_json::Value;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, versioned};
 use crate::kafka::{Record, TestKafka, TestTopic};
 
 fn rebuild(app: &TestApp<'_>, arguments: &[&str]) -> Output {
@@ -33,10 +33,16 @@ fn generation(app: &TestApp<'_>) -> u64 {
 #[test]
 fn a_rebuild_of_the_whole_view_is_waited_for_and_gives_the_same_view() {
     let topic = filled(TestKafka::shared());
+    let keys: Vec<String> = (0..100).map(|number| format!("k{number}")).collect();
+    let write = |version| topic.write_all(keys.iter().map(|key| Record::put(key, versioned(key, version))));
+    write(1);
     let app = TestApp::builder(topic.kafka()).view("users", &topic).set("ops.admin", true).start().restored();
     let before = generation(&app);
 
-    let output = rebuild(&app, &["--wait"]);
+    let output = app.read_while("users", &topic, &keys, || {
+        write(2);
+        rebuild(&app, &["--wait"])
+    });
 
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).starts_with("users: 3 partitions rebuilt in "), "{}", text(&output.stdout));

@@ -71,7 +71,7 @@ fn interrupted_rebuild(name: &str, signals: &[Signal]) {
     for (round, signal) in (1..).zip(signals) {
         // A pseudo-random point, another one each time.
         let point = (i64::from(std::process::id()) * 7919 + round * 10_007) % 6_000 + round * 4_000;
-        app.read_while("v", &keys(), || wait_until_built(&app, point, 2 * PARTITIONS));
+        app.read_while("v", &topic, &keys(), || wait_until_built(&app, point, 2 * PARTITIONS));
         met += u32::from(app.generation("v") < 2 * PARTITIONS);
         match *signal {
             Signal::KILL => app.kill(),
@@ -80,7 +80,7 @@ fn interrupted_rebuild(name: &str, signals: &[Signal]) {
         app.start_again();
         write_version(&topic, VERSIONS + u64::try_from(round).unwrap());
     }
-    app.read_while("v", &keys(), || app.wait_for_generation("v", 2 * PARTITIONS));
+    app.read_while("v", &topic, &keys(), || app.wait_for_generation("v", 2 * PARTITIONS));
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
     app.wait_until_signed("v", &group);

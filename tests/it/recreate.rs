@@ -1,6 +1,6 @@
 //! A topic that is deleted, and one that comes back under the same name.
 
-use crate::app::TestApp;
+use crate::app::{TestApp, versioned};
 use crate::kafka::{Record, TestKafka, TestTopic};
 
 fn write(topic: &TestTopic<'_>, prefix: &str, count: u32) {
@@ -26,20 +26,30 @@ fn topic_id(app: &TestApp<'_>) -> String {
 fn recreated(name: &str, count: u32, stopped: bool) {
     let kafka = TestKafka::shared();
     let topic = kafka.topic(name).partitions(2).create();
-    topic.put("same", "value");
-    write(&topic, "old-", 300);
+    let keys: Vec<String> = (0..50).map(|number| format!("k{number}")).collect();
+    let write_all = |prefix: &str, count, version| {
+        topic.put("same", "value");
+        topic.write_all(keys.iter().map(|key| Record::put(key, versioned(key, version))));
+        write(&topic, prefix, count);
+    };
+    write_all("old-", 300, 1);
     let mut app = start(&topic, kafka);
     let (old, etag) = (topic_id(&app), app.get("v", "same").header("etag").map(str::to_owned));
+    let recreate = || {
+        topic.recreate();
+        write_all("new-", count, 2);
+    };
     if stopped {
         app.terminate();
-    }
-    topic.recreate();
-    topic.put("same", "value");
-    write(&topic, "new-", count);
-    if stopped {
+        recreate();
         app.start_again();
+        app.read_while_replaced("v", &topic, &keys, || assert_follows(&app, &topic, &old));
+    } else {
+        app.read_while_replaced("v", &topic, &keys, || {
+            recreate();
+            assert_follows(&app, &topic, &old);
+        });
     }
-    assert_follows(&app, &topic, &old);
     assert_eq!(app.get("v", "old-1").status, 404);
     assert_ne!(app.get("v", "same").header("etag").map(str::to_owned), etag);
     app.wait_for_event("v", "topic-recreated");

@@ -25,7 +25,7 @@ fn a_slow_line_delays_a_view_and_a_silent_one_makes_it_stale_until_it_speaks_aga
     let app = app.set("kafka.poll_interval", "200ms").set("kafka.request_timeout", "2s");
     // The default takes a minute to give a connection up, which is long for a test and right for a slow line.
     let app = app.set("kafka.properties.\"socket.timeout.ms\"", "3000").start().restored();
-    app.read_while("v", &keys(), || {
+    app.read_while("v", &topic, &keys(), || {
         link.slow_down(Duration::from_millis(150));
         write(&topic, 2);
         app.wait_until_restored();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, versioned};
 use crate::eventually::eventually;
 use crate::fold::Fold;
 use crate::kafka::{Partitioner, Record, TestKafka, TestTopic};
@@ -27,11 +27,15 @@ fn overwritten(name: &str, stopped: bool) {
     let kafka = TestKafka::start_three(&[]);
     let topic = kafka.topic(name).config("unclean.leader.election.enable", "true");
     let topic = topic.config("min.insync.replicas", "1").create_on(&[&[1, 2]]);
+    let keys: Vec<String> = (0..50).map(|number| format!("v{number}")).collect();
+    let write = |version| topic.write_all(keys.iter().map(|key| Record::put(key, versioned(key, version))));
     topic.put("same", "kept");
     topic.write_all(records("kept", 100));
+    write(1);
     let mut app = start(&topic, &kafka);
 
     kafka.end_member(2, Signal::TERM);
+    let cut_off = write(2)[0].offset;
     topic.write_all(records("lost", 50));
     let last = topic.put("same", "lost");
     app.wait_until_applied("v", &last);
@@ -42,6 +46,7 @@ fn overwritten(name: &str, stopped: bool) {
     kafka.end_member(1, Signal::KILL);
     kafka.start_member(2);
     kafka.wait_for_leader(topic.name(), 0, 2);
+    topic.lost(0, cut_off);
     // More than was lost: the position lies within the log again.
     topic.write_by(Partitioner::Murmur2, records("new", 200));
     match stopped {
@@ -49,8 +54,10 @@ fn overwritten(name: &str, stopped: bool) {
         false => app.signal(Signal::CONT),
     }
 
-    app.wait_for_event("v", "log-rewritten");
-    app.wait_until_restored();
+    app.read_while_replaced("v", &topic, &keys, || {
+        app.wait_for_event("v", "log-rewritten");
+        app.wait_until_restored();
+    });
     let mut fold = Fold::of_topic(&kafka, topic.name());
     fold.know_keys((0..50).map(|number| format!("lost-{number}").into_bytes()));
     app.assert_view_equals("v", &fold);

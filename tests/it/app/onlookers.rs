@@ -1,6 +1,6 @@
 //! Readers that look on while something happens to a view.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -8,8 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::claims::{self, Claim, Reached};
 use super::compare::key_path;
 use super::{Connection, TestApp};
+use crate::kafka::TestTopic;
 
 /// Entries of one page of a scan: a walk over the keys has several.
 const PAGE: usize = 100;
@@ -22,6 +24,8 @@ enum Pass {
     InPages,
 }
 
+const ALL_WAYS: [Pass; 4] = [Pass::OneByOne, Pass::OneByOne, Pass::InBatches, Pass::InPages];
+
 /// A value that says which key it belongs to and which version it is.
 pub fn versioned(key: &str, version: u64) -> String {
     format!("{key}={version}")
@@ -31,42 +35,69 @@ impl TestApp<'_> {
     /// Reads keys without a pause while `work` runs: two readers one by one, one in batches, one in pages.
     ///
     /// Asserts that every answer holds values of the right keys, written by [`versioned`], that no reader ever
-    /// sees an older version than it saw before, that a walk comes past every key exactly once, and that no batch
-    /// or page holds a record beyond the position it names. There is at least one pass over the keys after `work`.
-    pub fn read_while<T>(&self, view: &str, keys: &[String], work: impl FnOnce() -> T) -> T {
-        self.look_on(view, keys, &[Pass::OneByOne, Pass::OneByOne, Pass::InBatches, Pass::InPages], work)
+    /// sees an older version or position than it saw before, that a walk comes past every key exactly once, and
+    /// that every answer is what the topic says up to the position it names. There is at least one pass over the
+    /// keys after `work`.
+    pub fn read_while<T>(
+        &self,
+        view: &str,
+        topic: &TestTopic<'_>,
+        keys: &[String],
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.look_on(view, topic, keys, (&ALL_WAYS, true), work)
     }
 
     /// As [`read_while`](Self::read_while), one by one alone: for times at which a scan may be refused.
-    pub fn look_up_while<T>(&self, view: &str, keys: &[String], work: impl FnOnce() -> T) -> T {
-        self.look_on(view, keys, &[Pass::OneByOne; 4], work)
+    pub fn look_up_while<T>(
+        &self,
+        view: &str,
+        topic: &TestTopic<'_>,
+        keys: &[String],
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.look_on(view, topic, keys, (&[Pass::OneByOne; 4], true), work)
     }
 
-    fn look_on<T>(&self, view: &str, keys: &[String], passes: &[Pass], work: impl FnOnce() -> T) -> T {
+    /// As [`read_while`](Self::read_while) while the log is replaced by another one: keys may be gone, versions and
+    /// positions go back, but each answer is what one of the logs says.
+    pub fn read_while_replaced<T>(
+        &self,
+        view: &str,
+        topic: &TestTopic<'_>,
+        keys: &[String],
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.look_on(view, topic, keys, (&ALL_WAYS, false), work)
+    }
+
+    fn look_on<T>(
+        &self,
+        view: &str,
+        topic: &TestTopic<'_>,
+        keys: &[String],
+        (passes, strict): (&[Pass], bool),
+        work: impl FnOnce() -> T,
+    ) -> T {
         let over = AtomicBool::new(false);
-        thread::scope(|scope| {
+        let (done, claims) = thread::scope(|scope| {
             // A panic of `work` has to end the readers too.
-            let _end = EndOf(&over);
-            for pass in passes {
+            let end = EndOf(&over);
+            let read = |pass| {
                 let seen = keys.iter().map(|key| (key.as_str(), 0)).collect();
-                let mut reader = Reader { connection: self.connect(), view, seen };
+                let (connection, reached, claims) = (self.connect(), Reached::new(), BTreeSet::new());
+                let reader = Reader { connection, view, strict, seen, reached, claims };
                 let over = &over;
-                scope.spawn(move || {
-                    loop {
-                        let last = over.load(Ordering::Acquire);
-                        match pass {
-                            Pass::OneByOne => reader.one_by_one(),
-                            Pass::InBatches => reader.in_batches(),
-                            Pass::InPages => reader.in_pages(),
-                        }
-                        if last {
-                            return;
-                        }
-                    }
-                });
-            }
-            work()
-        })
+                scope.spawn(move || reader.read_until(pass, over))
+            };
+            let readers: Vec<_> = passes.iter().map(|pass| read(*pass)).collect();
+            let done = work();
+            drop(end);
+            let claims = readers.into_iter().flat_map(|reader| reader.join().expect("a reader")).collect();
+            (done, claims)
+        });
+        claims::assert_explained(&claims, &topic.logs());
+        done
     }
 }
 
@@ -78,37 +109,66 @@ impl Drop for EndOf<'_> {
     }
 }
 
-/// One connection, and the newest version it saw of each key.
+/// One connection, and what was seen by it.
 struct Reader<'a> {
     connection: Connection,
     view: &'a str,
+    /// Nothing goes back in time.
+    strict: bool,
+    /// The newest version of each key.
     seen: BTreeMap<&'a str, u64>,
+    reached: Reached,
+    claims: BTreeSet<Claim>,
 }
 
 impl Reader<'_> {
+    fn read_until(mut self, pass: Pass, over: &AtomicBool) -> BTreeSet<Claim> {
+        loop {
+            let last = over.load(Ordering::Acquire);
+            match pass {
+                Pass::OneByOne => self.one_by_one(),
+                Pass::InBatches => self.in_batches(),
+                Pass::InPages => self.in_pages(),
+            }
+            if last {
+                return self.claims;
+            }
+        }
+    }
+
     fn one_by_one(&mut self) {
-        for (key, seen) in &mut self.seen {
+        for key in self.seen.keys().copied().collect::<Vec<_>>() {
             let response = self.connection.get(key_path(self.view, key.as_bytes()));
             let text = response.text();
+            let reached = self.note_reached(response.header("view-position"));
+            let is_miss = response.status == 404 && response.json()["code"] == "key-not-found";
+            if is_miss && !self.strict {
+                self.claim(key, None, &reached, false);
+                continue;
+            }
             assert_eq!(response.status, 200, "{key}: {text}");
-            note(key, &text, seen);
+            let place = |name| response.header(name).and_then(|value| value.parse::<i64>().ok()).expect(name);
+            let partition = i32::try_from(place("record-partition")).expect("a partition");
+            self.claim(key, Some((partition, place("record-offset"), text)), &reached, false);
         }
     }
 
     fn in_batches(&mut self) {
-        let (path, keys) = (format!("/v1/views/{}/lookup", self.view), self.seen.keys().collect::<Vec<_>>());
-        let body = json!({ "keys": keys }).to_string();
+        let keys: Vec<&str> = self.seen.keys().copied().collect();
+        let (path, body) = (format!("/v1/views/{}/lookup", self.view), json!({ "keys": keys }).to_string());
         let json = [("Content-Type", "application/json")];
         let response = self.connection.request("POST", path, &json, body.as_bytes()).expect("an answer");
         assert_eq!(response.status, 200, "batch: {}", response.text());
         let answer = response.json();
+        let reached = self.note_reached(answer["position"].as_str());
         let items = answer["items"].as_array().expect("items");
-        assert_eq!(items.len(), self.seen.len());
-        for (item, (key, seen)) in items.iter().zip(&mut self.seen) {
-            assert_eq!((&item["key"], &item["found"]), (&json!(key), &json!(true)), "{item}");
-            note(key, &text_of(item), seen);
+        assert_eq!(items.len(), keys.len());
+        for (item, key) in items.iter().zip(keys) {
+            assert_eq!(item["key"], key, "{item}");
+            let is_found = item["found"] == true;
+            assert!(is_found || !self.strict, "{item}");
+            self.claim(key, is_found.then(|| found(item)), &reached, true);
         }
-        assert_reached(&answer);
     }
 
     fn in_pages(&mut self) {
@@ -119,55 +179,61 @@ impl Reader<'_> {
             let response = self.connection.get(path);
             assert_eq!(response.status, 200, "page: {}", response.text());
             let page = response.json();
+            let reached = self.note_reached(page["position"].as_str());
             for item in page["items"].as_array().expect("items") {
                 let key = item["key"].as_str().expect("a key");
-                if let Some((key, seen)) = self.seen.get_key_value(key).map(|(key, seen)| (*key, *seen)) {
-                    let mut newest = seen;
-                    note(key, &text_of(item), &mut newest);
-                    self.seen.insert(key, newest);
+                if let Some(key) = self.seen.get_key_value(key).map(|(key, _)| *key) {
+                    self.claim(key, Some(found(item)), &reached, true);
                     walked.push(key);
                 }
             }
-            assert_reached(&page);
             next = page["next"].as_str().map(str::to_owned);
         }
-        assert!(
-            walked.iter().eq(self.seen.keys()),
-            "the walk came past {} of {} keys",
-            walked.len(),
-            self.seen.len()
-        );
+        let complete = walked.iter().eq(self.seen.keys());
+        let (met, all) = (walked.len(), self.seen.len());
+        assert!(complete || !self.strict, "the walk came past {met} of {all} keys");
+    }
+
+    /// Notes how far an answer says that it reaches.
+    fn note_reached(&mut self, token: Option<&str>) -> Reached {
+        let reached = claims::reached(token);
+        for (partition, offset) in &reached {
+            let before = self.reached.insert(*partition, *offset);
+            let forwards = before.is_none_or(|before| before <= *offset);
+            assert!(forwards || !self.strict, "partition {partition} went back from {before:?} to {offset}");
+        }
+        reached
+    }
+
+    /// Notes what an answer says of a key; its value is one of the key, and no older than what was seen.
+    fn claim(&mut self, key: &str, found: Option<(i32, i64, String)>, reached: &Reached, exact: bool) {
+        let mut reached = reached.clone();
+        if let Some((partition, _, text)) = &found {
+            reached.retain(|known, _| known == partition);
+            let version = text.strip_prefix(key).and_then(|rest| rest.strip_prefix('='));
+            let version = version.and_then(|version| version.parse().ok());
+            let version: u64 = version.unwrap_or_else(|| panic!("{key} is {text}"));
+            let seen = self.seen.get_mut(key).expect("a key that is read");
+            assert!(!self.strict || *seen <= version, "{key} went back from version {seen} to {version}");
+            *seen = version;
+        }
+        // While the partitions of a recreated topic take over, a position names those of one of the two alone.
+        let exact = exact && (self.strict || !reached.is_empty());
+        self.claims.insert(Claim { key: key.to_owned(), found, reached, exact });
     }
 }
 
-/// Asserts that a value is one of its key, and no older than what was seen.
-fn note(key: &str, text: &str, seen: &mut u64) {
-    let version = text.strip_prefix(key).and_then(|rest| rest.strip_prefix('='));
-    let version = version.and_then(|version| version.parse().ok());
-    let version: u64 = version.unwrap_or_else(|| panic!("{key} is {text}"));
-    assert!(*seen <= version, "{key} went back from version {seen} to {version}");
-    *seen = version;
+/// Returns where an item of a batch or a page comes from, and its value.
+fn found(item: &Value) -> (i32, i64, String) {
+    let place = item["partition"].as_i64().zip(item["offset"].as_i64());
+    let (partition, offset) = place.unwrap_or_else(|| panic!("no place: {item}"));
+    (i32::try_from(partition).expect("a partition"), offset, text_of(item))
 }
 
 /// The values of these tests are no JSON, so they come as base64.
 fn text_of(item: &Value) -> String {
     let bytes = item["value_base64"].as_str().and_then(|text| STANDARD.decode(text).ok());
     String::from_utf8(bytes.unwrap_or_else(|| panic!("no value: {item}"))).expect("text")
-}
-
-/// Asserts that no item is of a record beyond the position the answer names.
-fn assert_reached(answer: &Value) {
-    let position = answer["position"].as_str().expect("a position");
-    let list =
-        position.strip_prefix("v1=").and_then(|rest| rest.split(';').next()).expect("a list of offsets");
-    let pairs = list.split(',').filter_map(|pair| pair.split_once(':'));
-    let reached: BTreeMap<i64, i64> =
-        pairs.map(|(partition, offset)| (partition.parse().unwrap(), offset.parse().unwrap())).collect();
-    for item in answer["items"].as_array().expect("items") {
-        let place = item["partition"].as_i64().zip(item["offset"].as_i64());
-        let (partition, offset) = place.unwrap_or_else(|| panic!("no place: {item}"));
-        assert!(reached.get(&partition).is_some_and(|last| offset <= *last), "{item} is beyond {position}");
-    }
 }
 
 fn common_prefix<'k>(keys: impl Iterator<Item = &'k &'k str>) -> String {

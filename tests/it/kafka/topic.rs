@@ -79,6 +79,7 @@ impl<'k> TopicBuilder<'k> {
             producer: TestProducer::create(self.kafka.client(), self.partitioner),
             configs: self.configs,
             log: Vec::new(),
+            past: Vec::new(),
             keys: BTreeSet::new(),
         };
         TestTopic {
@@ -103,6 +104,8 @@ struct State {
     configs: BTreeMap<String, String>,
     /// Acknowledged and committed records since the log began.
     log: Vec<LogRecord>,
+    /// What the log was before it was cut off, or the topic deleted.
+    past: Vec<Vec<LogRecord>>,
     /// Every key ever sent, also by aborted transactions and to deleted topics of this name.
     keys: BTreeSet<Vec<u8>>,
 }
@@ -210,13 +213,24 @@ impl TestTopic<'_> {
         self.configure("cleanup.policy", "compact,delete");
         self.kafka.delete_records(&self.name, partition, offset);
         self.configure("cleanup.policy", &policy);
-        self.state().log.retain(|record| record.partition != partition || record.offset >= offset);
+        self.state().cut(|record| record.partition != partition || record.offset >= offset);
+    }
+
+    /// Takes notice that the node has lost the records of a partition from an offset on.
+    pub fn lost(&self, partition: i32, offset: i64) {
+        self.state().cut(|record| record.partition != partition || record.offset < offset);
+    }
+
+    /// Returns the log as far as it was written here, after those that it was before.
+    pub fn logs(&self) -> Vec<Vec<LogRecord>> {
+        let state = self.state();
+        state.past.iter().chain([&state.log]).cloned().collect()
     }
 
     /// Deletes the topic.
     pub fn drop_topic(&self) {
         self.kafka.delete_topic(&self.name);
-        self.state().log.clear();
+        self.state().cut(|_| false);
     }
 
     /// Deletes the topic and creates an empty one of the same name: another log under another topic id.
@@ -280,6 +294,11 @@ impl State {
     fn send(&mut self, topic: &str, record: Record) {
         self.keys.extend(record.key.clone());
         self.producer.send(topic, record);
+    }
+
+    fn cut(&mut self, is_kept: impl Fn(&LogRecord) -> bool) {
+        let left = self.log.iter().filter(|record| is_kept(record)).cloned().collect();
+        self.past.push(std::mem::replace(&mut self.log, left));
     }
 
     fn flush(&mut self) -> Vec<LogRecord> {
