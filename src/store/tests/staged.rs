@@ -3,6 +3,7 @@
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 
 use super::*;
+use crate::partitioner::Partitioner::{Crc32, Fnv1a, Murmur2};
 
 /// Everything is worth a file.
 const SMALL: usize = 1;
@@ -68,6 +69,43 @@ fn records_that_are_read_anew_undo_nothing_that_was_staged() {
     assert_eq!(value(&store, b"other"), Some(b"3".to_vec()));
 }
 
+/// Two partitions that were filled from files up to offset 2 with these changes, and answer.
+fn filled(dir: &TempDir, changes: [&[(i64, &str, Option<&str>)]; 2]) -> Arc<Store> {
+    let Opened { store, mut writer, .. } = open(dir);
+    let slots = [0, 1].map(|partition| {
+        writer.start_build(&BuildPlan { partitions: 2, ..plan(partition, 2) }).unwrap().number()
+    });
+    let mut stager = Stager::new(&store, SMALL).unwrap();
+    for ((partition, slot), changes) in (0..).zip(slots).zip(changes) {
+        let mut own = Batch::new(0, true);
+        own.reach(slot, partition, Position::new(2));
+        for (offset, key, value) in changes {
+            put(&mut own, slot, *offset, key.as_bytes(), value.map(str::as_bytes));
+        }
+        fill(&mut writer, &mut stager, &mut own);
+    }
+    assert!(writer.promote(0).unwrap() && writer.promote(1).unwrap());
+    store
+}
+
+#[test]
+fn a_key_is_found_in_files_wherever_its_producer_placed_it() {
+    let is_strayed = |key: &String| {
+        [Murmur2, Crc32, Fnv1a].iter().all(|partitioner| partitioner.partition(key.as_bytes(), 2) == 0)
+    };
+    let key = (0..).map(|number| format!("k{number}")).find(is_strayed).unwrap();
+    let dir = TempDir::new().unwrap();
+    let store = filled(&dir, [&[], &[(0, &key, Some("1"))]]);
+    assert_eq!(value(&store, key.as_bytes()), Some(b"1".to_vec()));
+}
+
+#[test]
+fn a_tombstone_in_files_hides_an_older_value_of_another_partition() {
+    let dir = TempDir::new().unwrap();
+    let store = filled(&dir, [&[(0, "k", Some("ghost"))], &[(1, "k", None)]]);
+    assert_eq!(value(&store, b"k"), None);
+}
+
 #[test]
 fn small_changes_and_those_of_a_slot_that_answers_stay_in_the_batch() {
     let dir = TempDir::new().unwrap();
@@ -75,6 +113,9 @@ fn small_changes_and_those_of_a_slot_that_answers_stay_in_the_batch() {
     let mut large = batch(slot, &[(0, "k", Some("1"))]);
     assert!(Stager::new(&store, 1 << 20).unwrap().stage(&mut large).unwrap().files.is_empty());
     writer.apply(&mut large).unwrap();
+    // It may answer at any moment now, before files are taken over.
+    let mut beyond = batch(slot, &[(1, "k", Some("2"))]);
+    assert!(Stager::new(&store, SMALL).unwrap().stage(&mut beyond).unwrap().files.is_empty());
     assert!(writer.promote(0).unwrap());
     let mut live = batch(slot, &[(1, "k", Some("2"))]);
     let mut stager = Stager::new(&store, SMALL).unwrap();
@@ -82,6 +123,21 @@ fn small_changes_and_those_of_a_slot_that_answers_stay_in_the_batch() {
     assert!(stager.stage(&mut live).unwrap().files.is_empty());
     writer.apply(&mut live).unwrap();
     assert_eq!(value(&store, b"k"), Some(b"2".to_vec()));
+}
+
+/// What is written one by one is flushed before the next file is taken over, with all slots in one file.
+#[test]
+fn between_two_files_of_a_slot_nothing_of_it_is_written_one_by_one() {
+    let dir = TempDir::new().unwrap();
+    let (store, _writer, slot) = rebuilt(open(&dir), 4);
+    let mut stager = Stager::new(&store, 64 * 100).unwrap();
+    let mut files_of = |offset, value: &str| {
+        stager.stage(&mut batch(slot, &[(offset, "k", Some(value))])).unwrap().files.len()
+    };
+    assert_eq!(files_of(0, "small"), 0);
+    assert_eq!(files_of(1, &"large".repeat(100)), 1);
+    assert_eq!(files_of(2, "small"), 1);
+    assert_eq!(files_of(3, "small"), 0, "no file follows the last records");
 }
 
 /// FAULTS row 1.
@@ -113,7 +169,10 @@ fn files_of_a_build_that_was_replaced_are_thrown_away() {
     let mut late = batch(slot, &[(0, "k", Some("late"))]);
     let staged = stager.stage(&mut late).unwrap();
     let fresh = writer.start_build(&plan(0, 1)).unwrap().number();
+    let files = || store.db.live_files().unwrap().len();
+    let before = files();
     writer.take_over(&staged).unwrap();
+    assert_eq!(files(), before);
     writer.apply(&mut late).unwrap();
     drop(staged);
     assert_eq!(std::fs::read_dir(dir.path().join("staged")).unwrap().count(), 0);
