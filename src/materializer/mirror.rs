@@ -76,10 +76,14 @@ impl Mirror {
         self.known.contains_key(&partition)
     }
 
-    /// Takes notice that another instance signs as well; returns whether that is news.
-    pub(super) fn note_conflict(&mut self) -> bool {
-        let seen = self.conflict.replace(Instant::now());
-        seen.is_none_or(|at| at.elapsed() > PEACE)
+    /// Takes notice that another instance signs as well.
+    pub(super) fn note_conflict(&mut self) {
+        self.conflict = Some(Instant::now());
+    }
+
+    /// Returns whether another instance signs as well.
+    pub(super) fn in_conflict(&self) -> bool {
+        self.conflict.is_some_and(|at| at.elapsed() <= PEACE)
     }
 
     /// Returns whether the group is to be told of `positions`.

@@ -23,6 +23,8 @@ pub enum WarningCode {
     RightsMissing,
     /// Positions cannot be mirrored to the group.
     MirrorFailing,
+    /// Another instance mirrors its positions to the same group.
+    GroupConflict,
     /// Keys have records in several partitions.
     Conflicts,
 }
@@ -46,12 +48,13 @@ pub struct Warnings(Mutex<BTreeMap<(WarningCode, Option<Partition>), Warning>>);
 
 impl WarningCode {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::DiskSpace,
         Self::OpenTransaction,
         Self::PolicyMismatch,
         Self::RightsMissing,
         Self::MirrorFailing,
+        Self::GroupConflict,
         Self::Conflicts,
     ];
 
@@ -64,6 +67,7 @@ impl WarningCode {
             Self::PolicyMismatch => "policy-mismatch",
             Self::RightsMissing => "rights-missing",
             Self::MirrorFailing => "mirror-failing",
+            Self::GroupConflict => "group-conflict",
             Self::Conflicts => "conflicts",
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::app::{TestApp, versioned};
 use crate::eventually::{eventually, within};
 use crate::kafka::{Record, TestKafka, TestTopic};
+use crate::metrics::sample;
 
 const PARTITIONS: u64 = 3;
 const KEYS: u64 = 200;
@@ -66,7 +67,7 @@ fn a_reset_to_the_start_rebuilds_every_partition_and_no_read_fails_meanwhile() {
     let app = start(&topic, kafka, "g-reset-all");
     assert_eq!(app.generation("v"), PARTITIONS);
 
-    app.read_while("v", &keys(), || {
+    app.read_while("v", &topic, &keys(), || {
         reset(&topic, "g-reset-all", topic.name(), &["--to-earliest"]);
         // The serving slots go on following while the fresh ones are built.
         write_versions(&topic, VERSIONS..VERSIONS + 1);
@@ -142,7 +143,7 @@ fn a_reset_while_stopped_is_obeyed_exactly_once() {
 
     reset(&topic, group, topic.name(), &["--to-earliest"]);
     app.start_again();
-    app.read_while("v", &keys(), || app.wait_for_generation("v", 2 * PARTITIONS));
+    app.read_while("v", &topic, &keys(), || app.wait_for_generation("v", 2 * PARTITIONS));
     app.wait_until_restored();
     app.wait_until_signed("v", group);
 
@@ -232,8 +233,16 @@ fn a_second_instance_in_the_same_group_is_reported_and_nobody_rebuilds() {
     let other = start(&topic, kafka, group);
 
     eventually(SOON, "a conflict", || {
-        let told = |app: &TestApp<'_>| app.count_events("v", "group-conflict") > 0;
-        (told(&one) || told(&other)).then_some(())
+        [&one, &other].into_iter().find(|app| app.count_events("v", "group-conflict") > 0).map(|told| {
+            let status = told.status("v");
+            assert_eq!(
+                (&status["warnings"][0]["code"], &status["state"]),
+                (&"group-conflict".into(), &"live".into())
+            );
+            let shown = told.get("v", "k1");
+            assert!(shown.header("view-status").unwrap().ends_with("warning=group-conflict"));
+            assert_eq!(sample(told, "statusquo_view_warning{view=\"v\",warning=\"group-conflict\"}"), 1);
+        })
     });
     for app in [&one, &other] {
         settle(app, &topic, group);

@@ -114,12 +114,8 @@ impl Coordinator {
     /// A store that was lost or replaced leaves its signature behind; one that signs again is alive.
     fn meet_strangers(&mut self, partitions: &[Partition]) {
         let Some(mirror) = &mut self.mirror else { return };
-        let alive = partitions.iter().any(|partition| mirror.has_signed(*partition));
-        if alive && mirror.note_conflict() {
-            let detail =
-                "another instance mirrors its positions to the same group; give each its own kafka.group";
-            tracing::warn!(view = %self.view.name(), kind = "group-conflict", detail, "the group shows another hand");
-            self.view.progress().record_event("group-conflict", None, detail.to_owned());
+        if partitions.iter().any(|partition| mirror.has_signed(*partition)) {
+            mirror.note_conflict();
         }
     }
 

@@ -38,6 +38,10 @@ impl Coordinator {
         let failing = failing.filter(|_| self.view.progress().trouble().is_none());
         let detail = failing.map(|why| format!("positions are not mirrored, and a reset is not seen: {why}"));
         self.mind_warning(WarningCode::MirrorFailing, None, detail);
+        let in_conflict = self.mirror.as_ref().is_some_and(Mirror::in_conflict);
+        let detail =
+            "another instance mirrors its positions to the same group; give each its own kafka.group";
+        self.mind_warning(WarningCode::GroupConflict, None, in_conflict.then(|| detail.to_owned()));
     }
 
     /// Records behind an open transaction cannot be read yet; the view is at the end of what can be.
