@@ -21,6 +21,7 @@
 pub mod config;
 pub mod metrics;
 pub mod position;
+pub mod room;
 pub mod supervisor;
 pub mod time;
 pub mod topic_id;

@@ -88,7 +88,7 @@ async fn read_all(
         state.pools().answers.run(move || document(&view, &batch, bytes_max, table.as_ref())).await
     };
     let Some((moment, document)) = read? else { return Ok(None) };
-    Ok(Some((moment, state.pools().room.hold(document)?.into())))
+    Ok(Some((moment, state.pools().hold(document)?.into())))
 }
 
 async fn read(state: &AppState, view: &View, request: Request) -> Result<Batch, Problem> {

@@ -1,16 +1,17 @@
 //! Bodies of requests: JSON, announced as such, of a bounded length.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::StreamExt as _;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::code::Code;
 use super::problem::Problem;
+use crate::room::{Room, Share};
 
 /// What the bodies of all requests may take in memory while they are read.
 const ROOM_BYTES: usize = 64 * 1024 * 1024;
@@ -18,22 +19,21 @@ const ROOM_BYTES: usize = 64 * 1024 * 1024;
 /// Reads the bodies of requests.
 #[derive(Debug)]
 pub(super) struct Bodies {
-    /// A permit per byte.
-    room: Semaphore,
+    room: Arc<Room>,
     time_max: Duration,
 }
 
 /// A body that was read; its room is given back with it.
 #[derive(Debug)]
-pub(super) struct Whole<'b> {
+pub(super) struct Whole {
     pub(super) bytes: Vec<u8>,
-    room: SemaphorePermit<'b>,
+    share: Share,
 }
 
 impl Bodies {
     /// Reads bodies that must come within `time_max` each.
     pub(super) fn new(time_max: Duration) -> Self {
-        Self { room: Semaphore::new(ROOM_BYTES), time_max }
+        Self { room: Room::new(ROOM_BYTES), time_max }
     }
 
     /// Reads the body of a request, which must hold an object of at most `bytes_max` bytes.
@@ -46,7 +46,7 @@ impl Bodies {
         headers: &HeaderMap,
         body: Body,
         bytes_max: usize,
-    ) -> Result<Whole<'_>, Problem> {
+    ) -> Result<Whole, Problem> {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/json") {
@@ -59,9 +59,9 @@ impl Bodies {
         timeout(self.time_max, self.whole(body, bytes_max)).await.map_err(late)?
     }
 
-    async fn whole(&self, body: Body, bytes_max: usize) -> Result<Whole<'_>, Problem> {
+    async fn whole(&self, body: Body, bytes_max: usize) -> Result<Whole, Problem> {
         let mut pieces = body.into_data_stream();
-        let mut whole = Whole { bytes: Vec::new(), room: self.take(0)? };
+        let mut whole = Whole { bytes: Vec::new(), share: self.room.share() };
         while let Some(piece) = pieces.next().await {
             // What the error says is for those who look after the service, and it is the client that made it.
             let piece = piece.map_err(|_| Problem::new(Code::BAD_BODY, "the body is broken or cut off"))?;
@@ -70,15 +70,12 @@ impl Bodies {
                 return Err(Problem::new(Code::CONTENT_TOO_LARGE, detail));
             }
             // Taken as the bytes come: a client that only announces many holds nothing back from others.
-            whole.room.merge(self.take(piece.len())?);
+            if !whole.share.take(piece.len()) {
+                return Err(Problem::new(Code::OVERLOADED, "as many bodies are read as there is room for"));
+            }
             whole.bytes.extend_from_slice(&piece);
         }
         Ok(whole)
-    }
-
-    fn take(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Problem> {
-        let room = u32::try_from(bytes).ok().and_then(|bytes| self.room.try_acquire_many(bytes).ok());
-        room.ok_or_else(|| Problem::new(Code::OVERLOADED, "as many bodies are read as there is room for"))
     }
 }
 
@@ -95,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_that_find_no_room_are_refused_until_others_have_given_theirs_back() {
-        let bodies = Bodies { room: Semaphore::new(10), time_max: Duration::from_secs(60) };
+        let bodies = Bodies { room: Room::new(10), time_max: Duration::from_secs(60) };
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let read = async || bodies.read(&headers, Body::from(r#"{"a":1}"#), 100).await;
         let first = read().await.unwrap();

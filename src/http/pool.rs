@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::code::Code;
 use super::problem::Problem;
 use crate::config::sections::ScanConfig;
+use crate::room::{Room, Share};
 
 /// How long a read waits for its turn: longer and the client had better come back.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -27,22 +28,14 @@ pub(super) struct Pools {
     pub(super) answers: Pool,
     /// Of exports.
     pub(super) exports: Pool,
-    /// Of what was read, while it is sent.
-    pub(super) room: Room,
-}
-
-/// What finished answers may take in memory until clients have taken them.
-#[derive(Debug)]
-pub(super) struct Room {
-    /// A permit per byte.
-    left: Arc<Semaphore>,
-    bytes: usize,
+    /// What finished answers may take in memory until clients have taken them.
+    room: Arc<Room>,
 }
 
 /// A finished answer in its place.
 struct Held {
     answer: Vec<u8>,
-    _place: OwnedSemaphorePermit,
+    _place: Share,
 }
 
 impl AsRef<[u8]> for Held {
@@ -61,27 +54,19 @@ impl Pools {
         let room = Room::new(answer.saturating_mul(config.parallel));
         Self { answers: Pool::new(config.parallel), exports: Pool::new(config.exports_max), room }
     }
-}
-
-impl Room {
-    fn new(bytes: usize) -> Self {
-        let bytes = bytes.min(u32::MAX as usize).min(Semaphore::MAX_PERMITS);
-        Self { left: Arc::new(Semaphore::new(bytes)), bytes }
-    }
 
     /// Gives an answer its place, until it is sent or dropped; one that is larger than all there is takes all.
     ///
     /// # Errors
     /// `overloaded`.
     pub(super) fn hold(&self, answer: Vec<u8>) -> Result<Bytes, Problem> {
-        let full = || {
+        let mut place = self.room.share();
+        if !place.take(answer.len().min(self.room.bytes())) {
             let detail = "finished answers take all the room there is (`http.scan.parallel` times \
                           `http.scan.answer_bytes_max`)";
-            Problem::new(Code::OVERLOADED, detail)
-        };
-        let bytes = u32::try_from(answer.len().min(self.bytes)).map_err(|_| full())?;
-        let held = Arc::clone(&self.left).try_acquire_many_owned(bytes).map_err(|_| full())?;
-        Ok(Bytes::from_owner(Held { answer, _place: held }))
+            return Err(Problem::new(Code::OVERLOADED, detail));
+        }
+        Ok(Bytes::from_owner(Held { answer, _place: place }))
     }
 }
 

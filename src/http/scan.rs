@@ -94,7 +94,7 @@ async fn one_page(
         state.pools().answers.run(move || page(&view, &ask, &config, table.as_ref())).await
     };
     let page = many::meeting(&ask.demand, view, patience, read).await?;
-    let body = state.pools().room.hold(page.document)?;
+    let body = state.pools().hold(page.document)?;
     let mut response = many::answer(view, &page.moment, false, body.into());
     if let Some(next) = page.next {
         let link = HeaderValue::from_maybe_shared(bytes::Bytes::from(format!("<{next}>; rel=\"next\"")));

@@ -9,20 +9,19 @@
 
 mod ahead;
 mod recent;
-mod room;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use self::recent::Recent;
-pub use self::room::Room;
 
 use self::ahead::Ahead;
 use self::walk::Walk;
 use super::View;
 use crate::position::{Offset, Partition, Position};
 use crate::progress::{Applied, Builds, Joined, Known, Moved, Reached, Reason, Step};
+use crate::room::Room;
 use crate::store::{self, Entry, KeyRange, Slot, SlotTable};
 
 /// Steps that are looked at in one go.

@@ -8,7 +8,7 @@ use super::words::{Word, below, words};
 /// Top modules by layer, from the bottom. Modules of one layer do not see each other: `materializer` writes and
 /// `http` reads, and they meet in the layers below them.
 const LAYERS: [&[&str]; 11] = [
-    &["position", "topic_id", "time", "config", "metrics", "supervisor"],
+    &["position", "topic_id", "time", "config", "metrics", "room", "supervisor"],
     &["record", "partitioner", "resume"],
     &["entry", "interpretation", "source"],
     &["batch", "progress"],

@@ -18,8 +18,9 @@ use crate::http::code::Code;
 use crate::http::exposition::names;
 use crate::http::problem::Problem;
 use crate::progress::Reason;
+use crate::room::Room;
 use crate::view::View;
-use crate::view::feed::{Room, Update};
+use crate::view::feed::Update;
 
 /// Least number of watchers that read many entries at the same time.
 const READS_MIN: usize = 2;
@@ -78,7 +79,7 @@ impl Watchers {
     pub(in crate::http) fn new(config: &WatchConfig, metrics: WatchMetrics) -> Self {
         let seats = Arc::new(Semaphore::new(config.watchers_max.min(Semaphore::MAX_PERMITS)));
         let room = usize::try_from(config.ahead_bytes_max.as_u64()).unwrap_or(usize::MAX);
-        let (reads, room) = (Arc::new(Semaphore::new(reads())), Arc::new(Room::new(room)));
+        let (reads, room) = (Arc::new(Semaphore::new(reads())), Room::new(room));
         Self { config: config.clone(), seats, reads, room, metrics }
     }
 

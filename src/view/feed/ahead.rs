@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Arc, BTreeMap, Entry, Offset, Partition, Position, Reached, Room};
+use crate::room::Share;
 
 /// Bytes a key takes up here beside its own, about.
 const KEY_BYTES: usize = 96;
@@ -13,7 +14,7 @@ const KEY_BYTES: usize = 96;
 /// more keys here than changes in the ring.
 #[derive(Debug)]
 pub(super) struct Ahead {
-    room: Arc<Room>,
+    share: Share,
     keys: HashMap<Vec<u8>, (Partition, Offset)>,
     /// Up to where some key was told that there was no room for: it is told again with its step.
     forgotten: BTreeMap<Partition, Position>,
@@ -23,7 +24,7 @@ pub(super) struct Ahead {
 
 impl Ahead {
     pub(super) fn new(room: &Arc<Room>) -> Self {
-        Self { room: Arc::clone(room), keys: HashMap::new(), forgotten: BTreeMap::new(), steps: 0 }
+        Self { share: room.share(), keys: HashMap::new(), forgotten: BTreeMap::new(), steps: 0 }
     }
 
     /// Remembers an entry that was told before its step.
@@ -38,7 +39,7 @@ impl Ahead {
     pub(super) fn note_absent(&mut self, key: &[u8], partition: Partition, offset: Offset) {
         if let Some(told) = self.keys.get_mut(key) {
             *told = (partition, offset);
-        } else if self.room.take(bytes(key)) {
+        } else if self.share.take(bytes(key)) {
             self.keys.insert(key.to_vec(), (partition, offset));
         } else {
             let forgotten = self.forgotten.entry(partition).or_default();
@@ -54,7 +55,7 @@ impl Ahead {
         }
         if told <= offset {
             self.keys.remove(key);
-            self.room.give_back(bytes(key));
+            self.share.give_back(bytes(key));
         }
         told >= offset
     }
@@ -96,18 +97,12 @@ impl Ahead {
             kept
         });
         self.keys.shrink_to(self.keys.len() * 2);
-        self.room.give_back(freed);
+        self.share.give_back(freed);
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.keys.len()
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        self.retain(|_, _| false);
     }
 }
 

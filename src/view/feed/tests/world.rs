@@ -61,14 +61,8 @@ impl World {
         let config: ViewConfig = serde_json::from_str(r#"{"topic":"topic"}"#).unwrap();
         let view = View::new("users".parse().unwrap(), config, store, progress, Duration::from_secs(60));
         let logs = vec![Vec::new(); partitions];
-        let mut world = Self {
-            _dir: dir,
-            view: Arc::new(view),
-            writer,
-            logs,
-            now: 0,
-            room: Arc::new(Room::new(1 << 20)),
-        };
+        let mut world =
+            Self { _dir: dir, view: Arc::new(view), writer, logs, now: 0, room: Room::new(1 << 20) };
         for partition in 0..partitions {
             world.rebuild(i32::try_from(partition).unwrap());
         }
@@ -85,7 +79,7 @@ impl World {
     }
 
     pub(super) fn set_room(&mut self, bytes: usize) {
-        self.room = Arc::new(Room::new(bytes));
+        self.room = Room::new(bytes);
     }
 
     fn log(&mut self, partition: Partition) -> &mut Vec<Logged> {
