@@ -123,7 +123,7 @@ impl HeaderText {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
     use crate::position::Position;
@@ -145,8 +145,15 @@ mod tests {
 
     #[test]
     fn a_status_is_a_dictionary_of_words_and_numbers() {
-        let mut condition =
-            Condition { state: State::Live, reason: None, warning: None, lag: 7, age: None, generation: 2 };
+        let mut condition = Condition {
+            state: State::Live,
+            reason: None,
+            warning: None,
+            lag: 7,
+            age: None,
+            taken: Instant::now(),
+            generation: 2,
+        };
         assert_eq!(HeaderText::new().status(&condition), "state=live, lag=7, generation=2");
         condition = Condition { state: State::Stuck, reason: Some("disk-full"), ..condition };
         condition.age = Some(Duration::MAX);

@@ -1,6 +1,6 @@
 //! State, lag and staleness of a view, derived from its slots and its progress.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -43,8 +43,10 @@ pub struct Condition {
     pub warning: Option<&'static str>,
     /// Records between the positions and the ends of the log.
     pub lag: u64,
-    /// How long it is not known to be current; none when it never was.
+    /// How long it was not known to be current when this was found; none when it never was.
     pub age: Option<Duration>,
+    /// When this was found.
+    pub taken: Instant,
     /// Swaps that readers could see.
     pub generation: u64,
 }
@@ -98,17 +100,18 @@ impl Condition {
             worst.1 += lag(serving.or_else(|| table.building().get(partition)), known);
         }
         let counted = wanted.keys().filter(|partition| !is_added(table, **partition));
-        let mut ages = counted.map(|partition| table.serving().get(partition)?.age(now));
-        worst.2 = ages.try_fold(Duration::ZERO, |oldest, age| Some(oldest.max(age?)));
+        let ages: Option<Vec<_>> =
+            counted.map(|partition| table.serving().get(partition)?.age(now)).collect();
+        worst.2 = ages.and_then(|ages| ages.into_iter().max());
         let ((state, reason), lag, age) = worst;
         let warning = progress.warnings().first().map(WarningCode::as_str);
-        Self { state, reason, warning, lag, age, generation }
+        Self { state, reason, warning, lag, age, taken: now.measured, generation }
     }
 
     /// Returns the seconds for which the view is not known to be current; none when it never was.
     #[must_use]
     pub fn staleness(&self) -> Option<f64> {
-        self.age.map(|age| age.as_secs_f64())
+        self.age.map(|age| age.saturating_add(self.taken.elapsed()).as_secs_f64())
     }
 }
 
@@ -184,4 +187,15 @@ pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Durat
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_that_holds_nothing_was_never_current() {
+        let condition = Condition::of(&SlotTable::default(), &Progress::default());
+        assert_eq!((condition.state, condition.staleness()), (State::Restoring, None));
+    }
 }
