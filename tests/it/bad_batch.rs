@@ -6,7 +6,6 @@ use std::path::Path;
 use crate::app::TestApp;
 use crate::eventually::eventually;
 use crate::kafka::{Record, TestKafka};
-use crate::metrics::sample;
 use crate::slow_clients::{DEADLINE, SLACK_KIB, peak_kib, resident_kib};
 
 /// How large the messages are that the client takes.
@@ -167,11 +166,7 @@ fn stops_and_is_never_skipped(name: &str, harm: fn(&mut [u8])) {
     });
     assert_eq!(app.position("v", 0), Some(bad.offset));
     assert_eq!((app.get("v", "before").text(), app.get("v", "behind").status), ("1".to_owned(), 404));
-    let shown = app.get("v", "before").header("view-status").unwrap().to_owned();
-    assert!(shown.contains("state=stuck") && shown.contains("reason=undeliverable"), "{shown}");
-    assert_eq!(sample(&app, "statusquo_view_state{view=\"v\",state=\"stuck\"}"), 1);
-    assert_eq!(app.count_events("v", "undeliverable"), 1);
-    assert_eq!(app.log().matches("cannot read on, will try again").count(), 1, "one failure, one line");
+    app.assert_told("v", "stuck", "undeliverable", "cannot read on, will try again");
 
     // One that has nothing yet has nothing to answer with.
     let fresh = TestApp::builder(&kafka).view("v", &topic).set("kafka.poll_interval", "200ms").start();

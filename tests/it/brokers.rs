@@ -4,6 +4,7 @@ use crate::app::{TestApp, versioned};
 use crate::kafka::{Record, TestKafka, TestTopic};
 
 const KEYS: u64 = 50;
+const CANNOT_FOLLOW: &str = "cannot follow the topic, will try again";
 
 fn keys() -> Vec<String> {
     (0..KEYS).map(|number| format!("k{number}")).collect()
@@ -95,7 +96,7 @@ fn a_view_starts_and_serves_without_its_brokers() {
     kafka.stop();
     app.start_again();
     app.read_while("v", &topic, &keys(), || app.wait_for_event("v", "broker-unreachable"));
-    assert_eq!(app.status("v")["state"], "stale");
+    app.assert_told("v", "stale", "broker-unreachable", CANNOT_FOLLOW);
     assert_eq!(app.get_ops("/livez").status, 200);
     app.terminate();
     // Ready only as long as the stored state is young enough.
@@ -107,6 +108,7 @@ fn a_view_starts_and_serves_without_its_brokers() {
     assert_eq!(app.get("v", "k1").status, 200);
     kafka.start_again();
     write(&topic, 2);
+    app.wait_for_event("v", "source-back");
     compare(&app, &topic);
     assert_eq!(app.generation("v"), 2);
 }
@@ -119,10 +121,12 @@ fn a_topic_that_does_not_exist_yet_is_waited_for() {
     topic.drop_topic();
     let app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "200ms").start();
     app.wait_for_event("v", "topic-missing");
+    app.assert_told("v", "restoring", "topic-missing", CANNOT_FOLLOW);
     assert_eq!((app.get_ops("/livez").status, app.get_ops("/readyz").status), (200, 503));
     assert_eq!(app.get("v", "k1").status, 503);
     topic.create_again(2);
     write(&topic, 1);
+    app.wait_for_event("v", "source-back");
     compare(&app, &topic);
     assert_eq!(app.get_ops("/readyz").status, 200);
 }

@@ -1,6 +1,6 @@
 //! What keys, values and layouts a topic may have.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -162,6 +162,38 @@ fn any_bytes_can_be_a_key() {
     let refused = app.get("v", b"\xff\x00\xfe");
     assert_eq!((refused.status, refused.json()["code"].as_str()), (400, Some("bad-key")));
     app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS rows 13 and 36: whose clock made a record's time is not known. So it decides nothing.
+#[test]
+fn records_of_clocks_that_differ_by_hours_and_years_change_neither_order_nor_freshness() {
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+    let topic = TestKafka::shared().topic("odd-clocks").config("delete.retention.ms", "60000");
+    // A broker refuses what lies more than an hour ahead unless told otherwise.
+    let topic = topic.config("message.timestamp.after.max.ms", &i64::MAX.to_string()).create();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let now = i64::try_from(now).unwrap();
+    let write = |value: &str| {
+        for hours in [5, 100_000, -5, -400_000] {
+            topic.write(Record::put("same", format!("{value} {hours}")).at(now + hours * HOUR_MS));
+            topic.write(Record::put(format!("k{hours}"), value).at(now + hours * HOUR_MS));
+        }
+    };
+    let assert_fresh = |app: &TestApp<'_>| {
+        app.wait_until_restored();
+        app.assert_view_equals("v", &topic.fold());
+        let status = app.status("v");
+        let fresh = status["staleness_s"].as_f64().is_some_and(|seconds| seconds < 10.0);
+        assert!(fresh && status["state"] == "live" && status["generation"] == 1, "{status}");
+    };
+    write("first");
+    let mut app = follow(&topic);
+    assert_fresh(&app);
+    app.terminate();
+    write("second");
+    app.start_again();
+    assert_fresh(&app);
+    assert_eq!(app.get("v", "same").text(), "second -400000");
 }
 
 /// FAULTS row 38.

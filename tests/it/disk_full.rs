@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::app::TestApp;
 use crate::eventually::eventually;
 use crate::kafka::{Record, TestKafka, TestTopic};
+use crate::metrics::sample;
 use crate::process::scratch;
 
 /// Bound on everything a test waits for.
@@ -122,11 +123,18 @@ fn a_full_disk_stops_ingest_but_not_reads_until_there_is_space() {
     });
     assert_eq!(app.get("v", "a").text(), "1");
     assert_eq!(app.get_ops("/livez").status, 200);
-    let before = app.log().matches("cannot write, will try again").count();
-    assert_eq!(before, 1, "one failure, one line");
+    // Now and then a flush makes room for a moment.
+    let told = || {
+        let (lines, events) =
+            (app.log().matches("cannot write, will try again").count(), app.count_events("v", "disk-full"));
+        (lines > 0 && lines == events).then_some(())
+    };
+    eventually(DEADLINE, "one failure, one line and one event", told);
+    assert!(sample(&app, "statusquo_view_write_errors_total{view=\"v\"}") > 0);
 
     fs::remove_file(&pad).unwrap();
+    app.wait_for_event("v", "storage-recovered");
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
-    assert_eq!(app.get("v", "a").text(), "1");
+    assert_eq!((&app.status("v")["state"], app.get("v", "a").text()), (&"live".into(), "1".to_owned()));
 }

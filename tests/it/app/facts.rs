@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::TestApp;
 use crate::eventually::within;
+use crate::metrics::sample;
 
 /// Bound on anything a view does by itself; generous, for machines that compile meanwhile.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -35,6 +36,28 @@ impl TestApp<'_> {
     pub fn wait_for_status(&self, view: &str, what: &str, wanted: impl Fn(&Value) -> bool) {
         let seen = within(DEADLINE, Duration::from_millis(20), || wanted(&self.status(view)).then_some(()));
         assert!(seen.is_some(), "{what}: not within {DEADLINE:?}\n{}", self.describe());
+    }
+
+    /// Asserts that a trouble is in status, answers and metrics, and was told by one event and one line of the log.
+    pub fn assert_told(&self, view: &str, state: &str, code: &str, line: &str) {
+        let status = self.status(view);
+        assert_eq!(
+            (status["state"].as_str(), status["reason"].as_str()),
+            (Some(state), Some(code)),
+            "{status}"
+        );
+        let told = [format!("state={state}"), format!("reason={code}")];
+        // An answer may name a condition of a moment ago.
+        let shown = within(DEADLINE, Duration::from_millis(20), || {
+            let answer = self.get(view, "any");
+            let shown = answer.header("view-status").expect("a status");
+            told.iter().all(|word| shown.contains(word)).then_some(())
+        });
+        assert!(shown.is_some(), "answers name no {told:?}");
+        let series = format!("statusquo_view_state{{view=\"{view}\",state=\"{state}\"}}");
+        assert_eq!(sample(self, &series), 1, "{series}");
+        assert_eq!(self.count_events(view, code), 1, "{}", status["events"]);
+        assert_eq!(self.log().matches(line).count(), 1, "one failure, one line\n{}", self.log());
     }
 
     /// Waits until readers could see this many swaps.
