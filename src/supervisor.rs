@@ -120,11 +120,27 @@ impl Supervisor {
 /// Has the calling thread stand back, and those it starts from now on: look-ups come first where the processor is
 /// short. Not so far back that it could starve: what it does has to be done.
 pub fn stand_back() {
-    // Elsewhere the priority is one of the whole process.
+    // Elsewhere the priority is one of the whole process. What is refused is a wish: everything works as well.
     #[cfg(target_os = "linux")]
-    if let Ok(now) = rustix::process::getpriority_process(None) {
-        // A wish: where it is refused everything works as well.
-        let _ = rustix::process::setpriority_process(None, now.saturating_add(STANDING_BACK));
+    {
+        if let Ok(now) = rustix::process::getpriority_process(None) {
+            let _ = rustix::process::setpriority_process(None, now.saturating_add(STANDING_BACK));
+        }
+        leave_one_processor();
+    }
+}
+
+/// Keeps the calling thread off one of several processors. On a busy one even a thread of higher priority waits, often
+/// until the next tick of the kernel's clock, some milliseconds: here it finds one that is not.
+#[cfg(target_os = "linux")]
+fn leave_one_processor() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let Ok(mut allowed) = sched_getaffinity(None) else { return };
+    let first = (0..CpuSet::MAX_CPU).find(|processor| allowed.is_set(*processor));
+    if let Some(first) = first.filter(|_| allowed.count() > 1) {
+        allowed.unset(first);
+        let _ = sched_setaffinity(None, &allowed);
     }
 }
 
