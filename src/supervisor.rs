@@ -158,6 +158,19 @@ mod tests {
         assert!(supervisor.join(Instant::now() + Duration::from_secs(5)).is_empty());
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_stands_back_leaves_one_of_several_processors_and_so_do_the_threads_it_starts() {
+        let processors = || rustix::thread::sched_getaffinity(None).unwrap().count();
+        let stand_back = move || {
+            let before = processors();
+            stand_back();
+            (before, thread::spawn(processors).join().unwrap())
+        };
+        let (before, after) = thread::spawn(stand_back).join().unwrap();
+        assert_eq!(after, before.saturating_sub(1).max(1));
+    }
+
     #[test]
     fn a_thread_that_does_not_end_is_named_at_the_deadline() {
         let (supervisor, _endings) = Supervisor::new();
