@@ -4,8 +4,9 @@
 //! snapshot nor a slot between two pieces, so a slow reader costs nothing but its place.
 //!
 //! Invariant: a value is read from the store after the step that made it known, when it is told or by another feed
-//! that told it before (`recent`). So it is at least as new as that step, and later steps of the same record are passed over (`ahead`). Entries of a slot
-//! that the feed does not follow yet are left out: the step that leads there has the partition walked anew.
+//! that told it before (`recent`). So it is at least as new as that step, and later steps of the same record are
+//! passed over (`ahead`). Entries of a slot that the feed does not follow yet are left out: the step that leads
+//! there has the partition walked anew.
 
 mod ahead;
 mod recent;
