@@ -19,6 +19,7 @@ mod snapshot;
 mod staged;
 mod stretch;
 mod sweep;
+mod tidy;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -53,6 +53,29 @@ fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[test]
+fn what_a_first_restore_left_in_the_first_level_is_compacted_once_it_is_complete() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 2)).unwrap().number();
+    let files = || store.db.property_int_value("rocksdb.num-files-at-level0").unwrap().unwrap();
+    for offset in 0..2 {
+        let mut batch = Batch::new(0, true);
+        put(&mut batch, slot, offset, b"k", Some(b"v"));
+        writer.apply(&mut batch).unwrap();
+        store.db.flush().unwrap();
+    }
+    assert_eq!(files(), 2);
+    assert!(writer.promote(0).unwrap());
+    writer.complete().unwrap();
+    let begun = std::time::Instant::now();
+    while writer.tidies {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{} files", files());
+        writer.checkpoint().unwrap();
+    }
+    assert_eq!((files(), value(&store, b"k")), (0, Some(b"v".to_vec())));
+}
+
+#[test]
 fn entries_and_position_survive_a_restart_together() {
     let dir = TempDir::new().unwrap();
     let Opened { store, mut writer, .. } = open(&dir);

@@ -25,6 +25,8 @@ pub struct Writer {
     pub(super) counters: Counters,
     /// Slots out of the table whose entries still lie on disk.
     pub(super) retired: Vec<Arc<Slot>>,
+    /// What the first restore left is being compacted.
+    pub(super) tidies: bool,
 }
 
 /// What was found in an opened store beside its table.
@@ -85,7 +87,7 @@ impl RowEdit {
 impl Writer {
     pub(super) fn new(store: Arc<Store>, recovered: Recovered) -> Self {
         let Recovered { counters, retired } = recovered;
-        Self { store, counters, retired }
+        Self { store, counters, retired, tidies: false }
     }
 
     /// Returns the read side.
@@ -275,7 +277,7 @@ impl Writer {
         let mut table = SlotTable::clone(&self.store.table());
         table.was_complete = true;
         self.store.table.store(Arc::new(table));
-        Ok(())
+        self.begin_to_tidy()
     }
 
     /// Drops everything of a partition that the topic does not have any more.
@@ -333,6 +335,7 @@ impl Writer {
     /// # Errors
     /// As [`Writer::apply`].
     pub fn checkpoint(&mut self) -> Result<()> {
+        self.end_tidying()?;
         let mut write = WriteBatch::default();
         for slot in self.store.table().slots() {
             meta::put(&mut write, &meta::slot_key(slot.number()), &slot.row())?;
