@@ -25,10 +25,12 @@ impl Writer {
 
     /// Lets files gather again once that is done.
     pub(super) fn end_tidying(&mut self) -> Result<()> {
+        if !self.tidies {
+            return Ok(());
+        }
         let left =
             |name| Ok::<_, rocksdb::Error>(self.store.db.property_int_value(name)?.unwrap_or_default());
-        let done = left("rocksdb.num-files-at-level0")? == 0 && left("rocksdb.num-immutable-mem-table")? == 0;
-        if self.tidies && done {
+        if left("rocksdb.num-files-at-level0")? == 0 && left("rocksdb.num-immutable-mem-table")? == 0 {
             self.store.db.set_options(&[(TRIGGER, USUALLY)])?;
             self.tidies = false;
         }
