@@ -10,6 +10,7 @@ use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, Request};
+use http_body_util::BodyExt as _;
 use tower::{ServiceExt as _, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::Compression;
@@ -50,7 +51,8 @@ impl Accepted {
         if let Some(codings) = self.0 {
             request.headers_mut().insert(ACCEPT_ENCODING, codings);
         }
-        let mut once = Some(response);
+        // The compressor asks for more after the end, which not every body bears.
+        let mut once = Some(response.map(|body| Body::new(body.fuse())));
         let answer = service_fn(move |_| ready(Ok::<_, Infallible>(once.take().unwrap_or_default())));
         let compression =
             Compression::new(answer).quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(0));

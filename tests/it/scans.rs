@@ -223,6 +223,26 @@ fn a_walk_meets_what_stays_exactly_once_while_records_flow_and_partitions_are_re
     assert!(app.generation("users") >= before + 3, "partitions were rebuilt meanwhile");
 }
 
+#[test]
+fn a_client_that_takes_compressed_answers_gets_every_line_of_an_export_and_of_a_batch() {
+    let topic = TestKafka::shared().topic("compressed").partitions(3).create();
+    topic.write_all((0..5000).map(|number| Record::put(format!("u{number}"), format!("{number}"))));
+    let app = TestApp::builder(topic.kafka()).view("users", &topic).start().restored();
+    let keys = r#"{"keys":["u1","u2","nobody"]}"#;
+    for (method, path, body) in [("GET", ENTRIES, ""), ("POST", "/v1/views/users/lookup", keys)] {
+        let plain = app.request(method, path, &[LINES, JSON], body.as_bytes());
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--compressed", "--max-time", "60", "-X", method, "-d", body]);
+        curl.args(
+            [LINES, JSON].iter().flat_map(|(name, value)| ["-H".to_owned(), format!("{name}: {value}")]),
+        );
+        let output = curl.arg(format!("{}{path}", app.http_url())).output().expect("curl");
+        assert!(output.status.success(), "{path}: {}", String::from_utf8_lossy(&output.stderr));
+        lines(&plain.text());
+        assert!(output.stdout == plain.body, "{path}: {} bytes", output.stdout.len());
+    }
+}
+
 /// FAULTS row 53.
 #[test]
 fn an_export_outlasts_the_rebuild_of_what_it_reads_and_holds_nothing_back() {

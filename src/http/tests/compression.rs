@@ -6,10 +6,11 @@ use http_body_util::BodyExt as _;
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::decompression::DecompressionLayer;
 
-use super::fixture::{Answer, Fixture, TAG};
+use super::fixture::{Answer, Fixture, TAG, send_body};
 use crate::config::sections::{KeyFormat, ValueFormat};
 
 const PATH: &str = "/v1/views/users/keys/u1";
+const LINES: &str = "application/x-ndjson";
 
 fn large() -> String {
     format!("{{\"text\":\"{}\"}}", "The quick brown fox. ".repeat(2000))
@@ -60,14 +61,34 @@ async fn a_large_answer_is_compressed_for_a_client_that_takes_it() {
 }
 
 #[tokio::test]
-async fn what_was_compressed_is_what_was_produced() {
+async fn what_was_compressed_is_what_was_produced_to_its_last_line() {
     let fixture = with_large_value();
-    for coding in ["gzip", "zstd"] {
-        let client = DecompressionLayer::new().layer(fixture.data());
-        let request = Request::get(PATH).header("accept-encoding", coding).body(Body::empty()).unwrap();
-        let response = client.oneshot(request).await.unwrap();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(body == large(), "{coding}");
+    let (entries, many) = ("/v1/views/users/entries", "/v1/views/users/lookup");
+    let keys = r#"{"keys":["u1","u2"]}"#;
+    for (method, path, accept, body) in [
+        (Method::GET, PATH, "*/*", ""),
+        (Method::GET, entries, "*/*", ""),
+        (Method::GET, entries, LINES, ""),
+        (Method::POST, many, "*/*", keys),
+        (Method::POST, many, LINES, keys),
+    ] {
+        let headers = [("accept", accept), ("content-type", "application/json")];
+        let plain = send_body(fixture.data(), method.clone(), path, &headers, body).await;
+        assert_eq!(plain.text().ends_with("}\n"), accept == LINES, "{path}");
+        for coding in ["gzip", "zstd"] {
+            let mut headers = headers.to_vec();
+            headers.push(("accept-encoding", coding));
+            let sent = send_body(fixture.data(), method.clone(), path, &headers, body).await;
+            assert_eq!(sent.header("content-encoding"), coding, "{path} {accept}");
+            let client = DecompressionLayer::new().layer(fixture.data());
+            let request = headers
+                .iter()
+                .fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
+            let request = request.method(method.clone()).uri(path).body(Body::from(body)).unwrap();
+            let response = client.oneshot(request).await.unwrap();
+            let read = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(read == plain.body, "{path} {accept} {coding}");
+        }
     }
 }
 
