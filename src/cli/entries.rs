@@ -5,7 +5,7 @@ use std::io::Write;
 
 use clap::ValueEnum;
 use comfy_table::CellAlignment;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::exit::{Exit, Failure};
@@ -51,7 +51,7 @@ pub(super) struct Printer<W> {
 struct Entry<'a> {
     key: Option<String>,
     key_base64: Option<String>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     value: Option<&'a RawValue>,
     value_base64: Option<String>,
     value_too_large: Option<u64>,
@@ -145,6 +145,11 @@ fn one_line(entry: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// The value `null` is one.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(value: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
+}
+
 fn unreadable() -> Failure {
     Failure::new(Exit::Failed, "the answer holds no entries; is this the address of a statusquo?")
 }
@@ -199,6 +204,7 @@ mod tests {
                 .to_owned(),
             r#"{"key_base64":"/w==","value_base64":"AA==","partition":0,"offset":12}"#.to_owned(),
             format!(r#"{{"key":"tab\there","value":"{long}","partition":0,"offset":1}}"#),
+            r#"{"key":"nothing","value":null,"partition":0,"offset":3}"#.to_owned(),
             r#"{"key":"large","value_too_large":70000,"partition":0,"offset":2}"#.to_owned(),
         ];
         let text = printed(Form::Table, items.iter().map(String::as_str));
@@ -210,7 +216,8 @@ mod tests {
             lines[3].starts_with("tab here") && lines[3].contains("xx…") && lines[3].len() < 130,
             "{text}"
         );
-        assert!(lines[4].contains("(too large to keep: 70000 bytes)"), "{text}");
+        assert!(lines[4].starts_with("nothing") && lines[4].contains(" null "), "{text}");
+        assert!(lines[5].contains("(too large to keep: 70000 bytes)"), "{text}");
     }
 
     #[test]

@@ -105,8 +105,8 @@ fn download(
         Ok(())
     });
     match arrived {
-        // What was refused from the start is no export that was cut off.
-        Err(error) if lines.bytes > 0 && error.is::<Failure>() => {
+        // What was refused from the start is no export that was cut off, nor is one that would fail again.
+        Err(error) if lines.bytes > 0 && Exit::after(&error) == Exit::Temporary => {
             lines.printer.flush()?;
             Err(cut_off(lines.printer.count(), &format!(": {error}")).into())
         }
@@ -214,6 +214,10 @@ impl Drop for Draft {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::TcpListener;
+    use std::thread;
+
     use super::*;
 
     const WHOLE: &str = "{\"key\":\"a\"}\n{\"key\":\"b\"}\n{\"end\":true,\"count\":2,\"position\":\"v1=0:1;t=x\",\"generation\":1}\n";
@@ -247,6 +251,42 @@ mod tests {
         assert_eq!(last.unwrap_err(), (Exit::Failed, "3 entries were sent, 2 arrived".to_owned()));
         let (_, last) = outcome(&format!("{WHOLE}{{\"key\":\"c\"}}\n"), 7);
         assert_eq!(last.unwrap_err().0, Exit::Failed);
+    }
+
+    /// Downloads an answer of that body from a service that announces so many bytes more, and then hangs up.
+    fn downloaded(body: &'static str, missing: usize, form: Form) -> (Vec<u8>, (Exit, String)) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let service = thread::spawn(move || {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            let head = (&mut stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+            assert_ne!(head.count(), 0);
+            let length = body.len() + missing;
+            write!(stream.get_mut(), "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+        });
+        let client = Client::new(&base, Timeouts::COMMAND).unwrap();
+        let mut out = Vec::new();
+        let lines = Lines::new(&mut out, form);
+        let error = download(&client, "/", Head::default(), lines, &ProgressBar::hidden()).unwrap_err();
+        service.join().unwrap();
+        (out, (Exit::after(&error), error.to_string()))
+    }
+
+    #[test]
+    fn what_trying_again_does_not_help_is_not_called_cut_off() {
+        let entry = "{\"key\":\"a\",\"value\":1,\"partition\":0,\"offset\":7}\n";
+        let (out, (exit, text)) = downloaded(entry, 1, Form::Table);
+        assert_eq!(exit, Exit::Temporary);
+        assert!(text.starts_with("the export was cut off after 1 entries: http://"), "{text}");
+        assert!(String::from_utf8(out).unwrap().starts_with("KEY"));
+
+        let longer = concat!("{\"end\":true,\"count\":0}\n", "{\"key\":\"a\"}\n");
+        let (_, error) = downloaded(longer, 0, Form::Ndjson);
+        assert_eq!(error, (Exit::Failed, "something follows the last line".to_owned()));
+
+        let (_, error) = downloaded("<!doctype html>\n", 0, Form::Table);
+        let text = "the answer holds no entries; is this the address of a statusquo?";
+        assert_eq!(error, (Exit::Failed, text.to_owned()));
     }
 
     #[test]
