@@ -109,9 +109,17 @@ mod tests {
 
     #[test]
     fn every_way_to_end_has_its_own_number() {
-        let all = [Exit::Success, Exit::Failed, Exit::Usage, Exit::NotFound, Exit::Temporary, Exit::Config];
+        let all = [
+            Exit::Success,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::Temporary,
+            Exit::Config,
+            Exit::Interrupted,
+        ];
 
-        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 75, 78]);
+        assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 75, 78, 130]);
     }
 
     #[test]

@@ -60,7 +60,7 @@ codes! {
         "The key in the URL is not what its encoding asks for: a broken percent escape, text that is not UTF-8, or a number, UUID, hex or base64url text out of form."
         "Escape the key byte by byte, or name the encoding you use with `enc=`.";
     BAD_PARAMETER = "bad-parameter" BAD_REQUEST final "Parameter refused"
-        "A query parameter is unknown, missing, given twice, or has a value that is not known; or `Read-Consistency` has, or the path does not take such a header."
+        "A query parameter is unknown, missing, given twice, or has a value that is not known; or `Read-Consistency` has."
         "Compare the query with the parameters the detail names.";
     BAD_POSITION = "bad-position" BAD_REQUEST final "Position refused"
         "The position to read after is no position, is given twice, names a partition the topic does not have, or lies far beyond the end of the log."
