@@ -70,11 +70,12 @@ impl Accepted {
 /// The body of an answer to HEAD is there, too: it is taken away last.
 fn pays(response: &Response) -> bool {
     let length = response.body().size_hint().exact();
-    length.is_none_or(|length| length >= BYTES_MIN) && is_text(response.headers())
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    length.is_none_or(|length| length >= BYTES_MIN) && kind.is_some_and(is_worth_it)
 }
 
-fn is_text(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+/// Returns whether bodies of that content type are compressed, if they are large enough.
+pub(super) fn is_worth_it(kind: &str) -> bool {
     let kind = kind.split(';').next().unwrap_or_default();
     TYPES.contains(&kind.trim_end())
 }

@@ -24,9 +24,9 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, License, OpenApi, OpenApiBuilder, RefOr, Schema};
 
 use self::parameters::RequestId;
-use super::document;
 use super::problem::Problem;
 use super::query::Query;
+use super::{compression, document};
 use crate::config::sections::OpsConfig;
 
 const DATA: &str = "The current state of Kafka topics, over HTTP.\n\n\
@@ -47,6 +47,9 @@ const TAGS: [(&str, &str); 4] = [
     ("documents", "What this interface is, and what its errors mean."),
     ("operations", "For those who run the service."),
 ];
+
+/// Headers of every answer; `Vary` only where there is something to say.
+const EVERYWHERE: [&str; 3] = ["Cache-Control", "Vary", "X-Request-Id"];
 
 /// Schemas that the answers refer to, by name.
 type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -122,7 +125,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [item.get.as_mut(), item.post.as_mut()].into_iter().flatten()
 }
 
-/// Every request may name itself, and every answer does.
+/// Every request may name itself, and every answer does, and says how it may be kept and how it is compressed.
 fn complete(operation: &mut Operation) {
     use utoipa::IntoParams as _;
 
@@ -132,7 +135,9 @@ fn complete(operation: &mut Operation) {
         .extend(RequestId::into_params(|| None).into_iter().map(RefOr::T));
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
-            response.headers.extend(headers::named(&["X-Request-Id"]));
+            let is_compressible = response.content.keys().any(|kind| compression::is_worth_it(kind));
+            let names: &[_] = if is_compressible { &["Content-Encoding"] } else { &[] };
+            response.headers.extend(headers::named(&[&EVERYWHERE, names].concat()));
         }
     }
 }

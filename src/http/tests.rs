@@ -2,6 +2,7 @@ mod admin;
 mod batch;
 mod compression;
 mod consistency;
+mod described;
 mod documents;
 mod errors;
 pub(super) mod fixture;

@@ -32,17 +32,14 @@ pub(in crate::http) struct Probe;
 /// The metrics: 200.
 pub(in crate::http) struct Metrics;
 
-const OF_DATA: [&str; 10] = [
+const OF_DATA: [&str; 7] = [
     "ETag",
-    "Cache-Control",
-    "Vary",
     "Record-Partition",
     "Record-Offset",
     "Record-Timestamp",
     "View-Position",
     "View-Status",
     "Preference-Applied",
-    "Content-Encoding",
 ];
 
 impl IntoResponses for Found {
@@ -70,7 +67,7 @@ impl IntoResponses for Events {
             {\"count\":1}\n\n";
         let content = ContentBuilder::new().schema(Some(event())).example(Some(json!(example))).build();
         let response = ResponseBuilder::new().description(description).content("text/event-stream", content);
-        answer("200", response.build(), &["Cache-Control", "View-Status"])
+        answer("200", response.build(), &["View-Status", "Preference-Applied", "X-Accel-Buffering"])
     }
 }
 
@@ -86,7 +83,7 @@ impl IntoResponses for OpenApiDocument {
         let content = ContentBuilder::new().schema(Some(schema)).example(Some(json!({"openapi": "3.1.0"})));
         let response =
             ResponseBuilder::new().description("The document.").content("application/json", content.build());
-        answer("200", response.build(), &["Cache-Control"])
+        answer("200", response.build(), &[])
     }
 }
 
@@ -104,8 +101,8 @@ impl IntoResponses for Probe {
             .description("No; the body says why.")
             .content(TEXT, text("users: restoring: 41 % of the offsets are read\n").build())
             .content("application/json", verdict());
-        let mut responses = answer("200", passed.build(), &["Cache-Control"]);
-        responses.extend(answer("503", failed.build(), &["Cache-Control"]));
+        let mut responses = answer("200", passed.build(), &[]);
+        responses.extend(answer("503", failed.build(), &[]));
         responses
     }
 }
@@ -117,7 +114,7 @@ impl IntoResponses for Metrics {
             .example(Some(json!("# TYPE statusquo_lag_records gauge\n# EOF\n")));
         let response =
             ResponseBuilder::new().description("The metrics.").content(OPEN_METRICS, content.build());
-        answer("200", response.build(), &["Cache-Control"])
+        answer("200", response.build(), &[])
     }
 }
 

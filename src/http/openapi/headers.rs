@@ -4,7 +4,7 @@ use serde_json::json;
 use utoipa::openapi::{Header, HeaderBuilder, RefOr};
 
 /// Name, example, and what it tells.
-const HEADERS: [(&str, &str, &str); 15] = [
+const HEADERS: [(&str, &str, &str); 16] = [
     (
         "ETag",
         "\"k3Qz7pWx.3.99017.1795422322123.j\"",
@@ -39,6 +39,7 @@ const HEADERS: [(&str, &str, &str); 15] = [
     ("Location", "/admin/v1/operations/5f0c2f4be6a84c0d9a6d1f0e7c0b1a52", "Where to ask how far it is."),
     ("WWW-Authenticate", "Bearer", "How to say who you are."),
     ("Content-Encoding", "zstd", "How the body is compressed, if it is."),
+    ("X-Accel-Buffering", "no", "Has a proxy hand each event on as it comes."),
     (
         "X-Request-Id",
         "8f2c41d07be6a953",

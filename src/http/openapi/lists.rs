@@ -18,8 +18,7 @@ pub(in crate::http) struct Looked;
 /// A page, or a whole range: 200.
 pub(in crate::http) struct Scanned;
 
-const HEADERS: [&str; 6] =
-    ["Cache-Control", "Vary", "View-Position", "View-Status", "Preference-Applied", "Content-Encoding"];
+const HEADERS: [&str; 3] = ["View-Position", "View-Status", "Preference-Applied"];
 
 impl IntoResponses for Looked {
     fn responses() -> BTreeMap<String, RefOr<Response>> {

@@ -64,16 +64,17 @@ fn responses(codes: &[&'static Code]) -> BTreeMap<String, RefOr<Response>> {
     for code in codes.iter().chain(&ALWAYS) {
         by_status.entry(code.status.as_u16()).or_default().push(code);
     }
-    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
+    let may_wait = codes.contains(&Code::POSITION_NOT_REACHED);
+    let described = |(status, codes): (u16, Vec<_>)| (status.to_string(), response(&codes, may_wait).into());
+    by_status.into_iter().map(described).collect()
 }
 
-fn response(codes: &[&'static Code]) -> Response {
+/// A path that `may_wait` says in any answer what it granted.
+fn response(codes: &[&'static Code], may_wait: bool) -> Response {
     let lines: Vec<_> =
         codes.iter().map(|code| format!("`{}`: {}. {}", code.name, code.title, code.meaning)).collect();
-    let mut names = vec!["Cache-Control"];
-    for code in codes {
-        names.extend(more_headers(code));
-    }
+    let mut names: Vec<_> = codes.iter().flat_map(|code| more_headers(code)).collect();
+    names.extend(may_wait.then_some("Preference-Applied"));
     let mut response = ResponseBuilder::new()
         .description(lines.join("\n\n"))
         .content("application/problem+json", content(codes))
@@ -96,12 +97,9 @@ fn content(codes: &[&'static Code]) -> Content {
 fn more_headers(code: &Code) -> Vec<&'static str> {
     let mut names = if code.retryable { vec!["Retry-After"] } else { Vec::new() };
     names.extend(match code.name {
-        "key-not-found" | "position-not-reached" => &["View-Position", "View-Status", "Vary"][..],
-        "view-restoring" | "view-stale" | "source-lost" => &["View-Status", "Vary"],
-        "value-too-large" => {
-            &["ETag", "Record-Partition", "Record-Offset", "View-Position", "View-Status", "Vary"]
-        }
-        "not-acceptable" | "value-not-representable" => &["Vary"],
+        "key-not-found" | "position-not-reached" => &["View-Position", "View-Status"][..],
+        "view-restoring" | "view-stale" | "source-lost" => &["View-Status"],
+        "value-too-large" => &["ETag", "Record-Partition", "Record-Offset", "View-Position", "View-Status"],
         "rebuild-running" => &["Location"],
         "unauthenticated" => &["WWW-Authenticate"],
         _ => &[],

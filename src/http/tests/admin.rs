@@ -3,7 +3,6 @@ use http::{Method, StatusCode};
 use super::fixture::{Answer, Fixture, send, send_body};
 use crate::config::Secret;
 use crate::config::sections::{KeyFormat, OpsConfig, ValueFormat};
-use crate::http::ops_router;
 use crate::position::Position;
 use crate::resume::BuildReason;
 use crate::store::RowEdit;
@@ -20,12 +19,12 @@ fn config(token: Option<&str>) -> OpsConfig {
 }
 
 async fn post(fixture: &Fixture, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let router = ops_router(&fixture.state, &config(None));
+    let router = fixture.ops_with(&config(None));
     send_body(router, Method::POST, path, headers, body.to_owned()).await
 }
 
 async fn get(fixture: &Fixture, path: &str) -> Answer {
-    send(ops_router(&fixture.state, &config(None)), Method::GET, path, &[]).await
+    send(fixture.ops_with(&config(None)), Method::GET, path, &[]).await
 }
 
 #[tokio::test]
@@ -101,7 +100,7 @@ async fn what_is_no_request_for_a_rebuild_is_refused_and_starts_nothing() {
 #[tokio::test]
 async fn with_a_token_nothing_is_told_or_done_without_it() {
     let fixture = Fixture::users();
-    let router = || ops_router(&fixture.state, &config(Some("s3cret")));
+    let router = || fixture.ops_with(&config(Some("s3cret")));
     for path in [REBUILD, "/admin/v1/views/nobody/rebuild"] {
         let answer = send_body(router(), Method::POST, path, &[JSON], "{}").await;
         assert_eq!((answer.status, &*answer.problem()), (StatusCode::UNAUTHORIZED, "unauthenticated"));

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::middleware::from_fn;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use super::described;
 use crate::batch::Batch;
 use crate::config::sections::{
     HttpConfig, KeyFormat, OnPolicyMismatch, OpsConfig, ScanConfig, StoreConfig, ValueFormat, ViewConfig,
@@ -219,11 +221,17 @@ impl Fixture {
         let page = Router::new().route("/", axum::routing::get(async || "page"));
         let slow = axum::routing::get(async || std::future::pending::<()>().await);
         let broken = axum::routing::get(async || -> () { panic!("a handler made a mistake") });
-        data_router(&self.state, page.route("/slow", slow).route("/panic", broken))
+        let router = data_router(&self.state, page.route("/slow", slow).route("/panic", broken));
+        router.layer(from_fn(|request, next| described::check(&described::DATA, request, next)))
     }
 
     pub(super) fn ops(&self) -> Router {
-        ops_router(&self.state, &OpsConfig::default())
+        self.ops_with(&OpsConfig::default())
+    }
+
+    pub(super) fn ops_with(&self, config: &OpsConfig) -> Router {
+        let router = ops_router(&self.state, config);
+        router.layer(from_fn(|request, next| described::check(&described::OPS, request, next)))
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
