@@ -19,6 +19,10 @@ pub struct WriteMetrics {
     pub values_too_large: Counter,
     /// Writes that failed and were tried again.
     pub write_errors: Counter,
+    /// Partitions that are rebuilt because an operator reset them in the group.
+    pub resets_obeyed: Counter,
+    /// Partitions an operator set forward in the group, in vain: that would skip records.
+    pub resets_refused: Counter,
     /// Seconds from a batch being handed over to its being readable.
     pub batch_seconds: Histogram,
 }
@@ -31,6 +35,8 @@ impl Default for WriteMetrics {
             null_keys: Counter::default(),
             values_too_large: Counter::default(),
             write_errors: Counter::default(),
+            resets_obeyed: Counter::default(),
+            resets_refused: Counter::default(),
             batch_seconds: Histogram::new(BATCH_SECONDS),
         }
     }

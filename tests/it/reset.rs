@@ -59,6 +59,21 @@ fn settle(app: &TestApp<'_>, topic: &TestTopic<'_>, group: &str) {
     app.assert_view_equals("v", &topic.fold());
 }
 
+/// Asserts that resets of so many partitions were told since the service was first started, each by one event, one line
+/// of the log, and one count.
+fn assert_told(app: &TestApp<'_>, outcome: &str, partitions: usize) {
+    let kind = format!("reset-{outcome}");
+    assert_eq!(app.count_events("v", &kind), partitions, "{}", app.status("v")["events"]);
+    assert_eq!(app.log().matches(&format!("kind=\"{kind}\"")).count(), partitions, "{}", app.log());
+    assert_counted(app, outcome, partitions);
+}
+
+/// Asserts how many resets the running process has counted.
+fn assert_counted(app: &TestApp<'_>, outcome: &str, partitions: usize) {
+    let series = format!("statusquo_view_resets_total{{view=\"v\",outcome=\"{outcome}\"}}");
+    assert_eq!(usize::try_from(sample(app, &series)), Ok(partitions), "{series}");
+}
+
 /// FAULTS rows 45 and 53.
 #[test]
 fn a_reset_to_the_start_rebuilds_every_partition_and_no_read_fails_meanwhile() {
@@ -74,7 +89,7 @@ fn a_reset_to_the_start_rebuilds_every_partition_and_no_read_fails_meanwhile() {
         app.wait_for_generation("v", 2 * PARTITIONS);
     });
     app.wait_until_signed("v", "g-reset-all");
-    assert_eq!(app.count_events("v", "reset-obeyed"), 3);
+    assert_told(&app, "obeyed", 3);
     settle(&app, &topic, "g-reset-all");
     assert_eq!(app.generation("v"), 2 * PARTITIONS);
 }
@@ -130,6 +145,8 @@ fn a_reset_of_one_partition_rebuilds_that_one() {
         .map(|event| event["partition"].as_i64())
         .collect();
     assert_eq!(rebuilt, [Some(1)]);
+    assert_told(&app, "obeyed", 1);
+    assert_counted(&app, "refused", 0);
 }
 
 /// FAULTS row 44.
@@ -146,11 +163,13 @@ fn a_reset_while_stopped_is_obeyed_exactly_once() {
     app.read_while("v", &topic, &keys(), || app.wait_for_generation("v", 2 * PARTITIONS));
     app.wait_until_restored();
     app.wait_until_signed("v", group);
+    assert_told(&app, "obeyed", 3);
 
     assert_eq!(app.terminate().code, Some(0));
     app.start_again();
     app.wait_until_restored();
     settle(&app, &topic, group);
+    assert_counted(&app, "obeyed", 0);
     assert_eq!(app.generation("v"), 2 * PARTITIONS);
 }
 
@@ -205,6 +224,8 @@ fn a_reset_that_would_skip_records_is_refused() {
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
     assert_eq!(app.generation("v"), 1);
+    assert_told(&app, "refused", 1);
+    assert_counted(&app, "obeyed", 0);
 }
 
 /// FAULTS row 46.

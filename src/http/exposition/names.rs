@@ -33,6 +33,7 @@ metrics! {
     VIEW_CONFLICTS = "statusquo_view_conflicts" None, "Keys that have a value which a newer record in another partition hides";
     VIEW_VALUES_TOO_LARGE = "statusquo_view_values_too_large" None, "Records whose value was larger than the view keeps";
     VIEW_WRITE_ERRORS = "statusquo_view_write_errors" None, "Writes that failed and were tried again";
+    VIEW_RESETS = "statusquo_view_resets" None, "Partitions an operator reset in the group, by whether that was obeyed";
     VIEW_BATCH_SECONDS = "statusquo_view_batch" Some(Unit::Seconds), "Time from a batch being handed over to its being readable";
     VIEW_KEYS = "statusquo_view_keys_estimated" None, "Keys in the store, estimated by RocksDB";
     VIEW_DISK_BYTES = "statusquo_view_disk" Some(Unit::Bytes), "Size of the store on disk";

@@ -68,6 +68,7 @@ impl Collector for ViewCollector {
         counted(out, &names::VIEW_NULL_KEYS, &views, |written| &written.null_keys)?;
         counted(out, &names::VIEW_VALUES_TOO_LARGE, &views, |written| &written.values_too_large)?;
         counted(out, &names::VIEW_WRITE_ERRORS, &views, |written| &written.write_errors)?;
+        resets(out, &views)?;
         let batches = views.iter().map(|one| (one.labels(), &one.written.batch_seconds));
         names::VIEW_BATCH_SECONDS.histograms(out, batches)?;
         by_view(out, &names::VIEW_KEYS, &views, |one| one.sizes.keys_estimated)?;
@@ -123,6 +124,14 @@ fn counted<'a>(
     counter: impl Fn(&'a WriteMetrics) -> &'a Counter,
 ) -> fmt::Result {
     metric.counters(out, views.iter().map(|one| (one.labels(), counter(one.written).get())))
+}
+
+fn resets(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {
+    let samples = views.iter().flat_map(|one| {
+        let counted = [("obeyed", &one.written.resets_obeyed), ("refused", &one.written.resets_refused)];
+        counted.map(|(outcome, counter)| (one.labels_and("outcome", outcome), counter.get()))
+    });
+    names::VIEW_RESETS.counters(out, samples)
 }
 
 fn warnings(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {

@@ -80,6 +80,7 @@ async fn a_scrape_shows_views_requests_and_process() {
     fixture.put(b"secret", Some(b"1"));
     fixture.progress.want(0).set_log(Position::ZERO, Position::new(4));
     fixture.progress.metrics().records.inc_by(7);
+    fixture.progress.metrics().resets_refused.inc();
     fixture.progress.metrics().batch_seconds.observe(0.002);
     fixture.get("/v1/views/users/keys/secret").await;
     fixture.get("/v1/views/users/keys/secret2").await;
@@ -97,6 +98,8 @@ async fn a_scrape_shows_views_requests_and_process() {
         ("statusquo_view_state{view=\"users\",state=\"stuck\"}", 0.0),
         ("statusquo_view_generation{view=\"users\"}", 2.0),
         ("statusquo_view_applied_records_total{view=\"users\"}", 7.0),
+        ("statusquo_view_resets_total{view=\"users\",outcome=\"obeyed\"}", 0.0),
+        ("statusquo_view_resets_total{view=\"users\",outcome=\"refused\"}", 1.0),
         ("statusquo_view_batch_seconds_count{view=\"users\"}", 1.0),
         ("statusquo_http_requests_total{route=\"/v1/views/{view}/keys/{key}\",status=\"200\"}", 1.0),
         ("statusquo_http_requests_total{route=\"/v1/views/{view}/keys/{key}\",status=\"404\"}", 1.0),

@@ -94,6 +94,7 @@ impl Coordinator {
                 }
                 Verdict::Ours | Verdict::Unsigned => {}
                 Verdict::Reset => {
+                    self.view.progress().metrics().resets_obeyed.inc();
                     self.tell("reset-obeyed", *partition, format!("the group was set to {at}; rebuilding"));
                     edits.push((*partition, RowEdit::ObeyReset(at)));
                 }
@@ -102,6 +103,7 @@ impl Coordinator {
                         "the group was set to {at}, beyond position {position}: that would skip records; the position \
                          stays and is mirrored again"
                     );
+                    self.view.progress().metrics().resets_refused.inc();
                     self.tell("reset-refused", *partition, detail);
                 }
                 Verdict::Stranger => strangers.push(*partition),
