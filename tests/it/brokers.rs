@@ -4,6 +4,8 @@ use crate::app::{TestApp, versioned};
 use crate::kafka::{Record, TestKafka, TestTopic};
 
 const KEYS: u64 = 50;
+/// A minute, and what may have passed before a freeze since the last answer.
+const LONG_S: f64 = 62.0;
 const CANNOT_FOLLOW: &str = "cannot follow the topic, will try again";
 
 fn keys() -> Vec<String> {
@@ -34,7 +36,9 @@ fn a_frozen_broker_makes_a_view_stale_and_a_thawed_one_makes_it_live() {
     app.read_while("v", &topic, &keys(), || {
         kafka.suspend();
         app.wait_for_status("v", "a stale view", |status| status["state"] == "stale");
-        assert_eq!(app.get_ops("/livez").status, 200);
+        app.wait_for_status("v", "a long freeze", |status| status["staleness_s"].as_f64() > Some(LONG_S));
+        app.assert_told("v", "stale", "broker-unreachable", CANNOT_FOLLOW);
+        assert_eq!((app.get_ops("/livez").status, app.get_ops("/readyz").status), (200, 200));
         kafka.resume();
         app.wait_for_status("v", "a live view", |status| status["state"] == "live");
         write(&topic, 2);
