@@ -83,6 +83,7 @@ fn a_batch_larger_than_the_client_takes_is_said_and_read_once_it_may_be() {
         status["partitions"][0]["reason"] == "no-progress"
     });
     assert_eq!((app.position("v", 0), app.get("v", "before").status), (Some(huge.offset), 200));
+    app.assert_told("v", "stuck", "no-progress", "cannot read on, will try again");
     assert!(app.log().contains("increase receive.message.max.bytes"), "{}", app.log());
 
     app.terminate();

@@ -33,6 +33,7 @@ fn a_slow_line_delays_a_view_and_a_silent_one_makes_it_stale_until_it_speaks_aga
         link.fall_silent();
         app.wait_for_status("v", "a stale view", |status| status["state"] == "stale");
         app.wait_for_event("v", "broker-unreachable");
+        app.assert_told("v", "stale", "broker-unreachable", "cannot follow the topic, will try again");
         assert_eq!(app.get_ops("/livez").status, 200);
         link.recover();
         write(&topic, 3);

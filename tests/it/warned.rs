@@ -133,6 +133,9 @@ fn a_value_too_large_to_keep_is_told_from_a_miss_also_after_a_restart() {
     refused(&app);
     app.wait_for_event("v", "value-too-large");
     assert_eq!(sample(&app, "statusquo_view_values_too_large_total{view=\"v\"}"), 1);
+    assert_eq!(app.count_events("v", "value-too-large"), 1);
+    let line = "values are larger than max_value_bytes, not kept";
+    assert_eq!(app.log().matches(line).count(), 1, "one condition, one line");
     app.terminate();
     app.start_again();
     app.wait_until_restored();
