@@ -76,9 +76,9 @@ impl Mirror {
         self.known.contains_key(&partition)
     }
 
-    /// Takes notice that another instance signs as well.
-    pub(super) fn note_conflict(&mut self) {
-        self.conflict = Some(Instant::now());
+    /// Takes notice that another instance signs as well, as was seen then.
+    pub(super) fn note_conflict(&mut self, seen: Instant) {
+        self.conflict = Some(seen);
     }
 
     /// Returns whether another instance signs as well.

@@ -1,7 +1,7 @@
 //! The consumer group: positions mirrored for lag tools, and an operator's reset read back.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Coordinator, Mirror};
 use crate::position::{Partition, Position};
@@ -117,7 +117,7 @@ impl Coordinator {
     fn meet_strangers(&mut self, partitions: &[Partition]) {
         let Some(mirror) = &mut self.mirror else { return };
         if partitions.iter().any(|partition| mirror.has_signed(*partition)) {
-            mirror.note_conflict();
+            mirror.note_conflict(Instant::now());
         }
     }
 

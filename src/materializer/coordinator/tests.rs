@@ -10,6 +10,7 @@ use crate::interpretation::latest_value;
 use crate::kafka::PartitionLog;
 use crate::materializer::reader::PartitionFailure;
 use crate::position::Offset;
+use crate::progress::WarningCode;
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::source::Failure;
@@ -183,6 +184,23 @@ fn a_clock_that_jumps_by_a_year_costs_a_rebuild_at_most_and_makes_nothing_fresh(
     let age = |years_ahead, seconds_later| slot.age(moment(years_ahead, seconds_later)).unwrap().as_secs();
     assert_eq!([age(0, 0), age(-1, 60), age(1, 1)], [0, 60, YEAR]);
     assert!(is_read_on(20, moment(1, 1)), "there is nothing to be missed");
+}
+
+/// FAULTS row 40.
+#[test]
+fn another_instance_in_the_group_is_a_warning_until_it_was_not_seen_for_ten_minutes() {
+    let mut world = World::new();
+    let mut is_warned = |seconds_ago| {
+        let seen = Instant::now() - Duration::from_secs(seconds_ago);
+        world.coordinator.mirror.as_mut().unwrap().note_conflict(seen);
+        world.coordinator.mind_mirror();
+        let warning = world.coordinator.view.progress().warnings().first();
+        warning == Some(WarningCode::GroupConflict)
+    };
+    assert_eq!([0, 590, 601, 601, 0].map(&mut is_warned), [true, true, false, false, true]);
+    let events = world.coordinator.view.progress().events();
+    let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["group-conflict", "warning-over", "group-conflict"]);
 }
 
 #[test]
