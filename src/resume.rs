@@ -45,6 +45,8 @@ pub struct Stored<'a> {
     pub topic_id: TopicId,
     /// Next offset to read, taken before the cluster was asked.
     pub position: Position,
+    /// How far the slot was read while no tombstone before can have been compacted away unread.
+    pub in_time: Position,
     /// How long ago the slot last held everything the log held; of a slot being filled, how long ago that began.
     pub age: Option<Duration>,
     /// Why the slot is being filled; none of a slot that was current since it began to serve.
@@ -114,6 +116,12 @@ impl BuildReason {
     }
 }
 
+/// Returns whether a slot that has been followed, and was current so long ago, may miss tombstones by what it reads now.
+#[must_use]
+pub fn is_late(age: Duration, tombstones_kept: Duration) -> bool {
+    age > tombstones_kept.max(OUTAGE)
+}
+
 /// Decides where to read a partition from. The stored position alone says where; commits never do.
 #[must_use]
 pub fn decide(stored: Option<Stored<'_>>, facts: &Facts<'_>) -> Decision {
@@ -153,7 +161,7 @@ impl Stored<'_> {
         let outage = !facts.followed || age > OUTAGE;
         // A build that is already made for this reason and takes longer would never end, unless it was interrupted.
         let second = facts.followed && self.filling == Some(BuildReason::TombstonesExpired);
-        outage && age > facts.tombstones_kept && self.position < facts.end_offset && !second
+        outage && age > facts.tombstones_kept && self.in_time < facts.end_offset && !second
     }
 }
 

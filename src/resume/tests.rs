@@ -8,6 +8,7 @@ fn stored(position: i64) -> Stored<'static> {
         cluster_id: "c",
         topic_id: TOPIC,
         position: Position::new(position),
+        in_time: Position::new(position),
         age: Some(Duration::from_secs(1)),
         filling: None,
         target: None,
@@ -37,6 +38,7 @@ fn followed(log_start: i64, end_offset: i64) -> Facts<'static> {
 #[test]
 fn every_state_of_the_log_has_its_decision() {
     let late = |position| Stored { age: Some(Duration::from_millis(60_001)), ..stored(position) };
+    let read_on = |stored| Stored { in_time: Position::new(5), ..stored };
     let requested = Stored { requested: Some(BuildReason::OperatorReset), ..stored(5) };
     let of_that_kind = Stored { filling: Some(BuildReason::TombstonesExpired), ..late(5) };
     let brief = Duration::from_millis(100);
@@ -79,6 +81,9 @@ fn every_state_of_the_log_has_its_decision() {
         (late(5), facts(0, 9), Decision::Build(BuildReason::TombstonesExpired)),
         (late(9), facts(0, 9), Decision::Continue),
         (late(5), followed(0, 9), Decision::Build(BuildReason::TombstonesExpired)),
+        (read_on(late(9)), followed(0, 9), Decision::Build(BuildReason::TombstonesExpired)),
+        (read_on(late(9)), facts(0, 9), Decision::Build(BuildReason::TombstonesExpired)),
+        (read_on(stored(9)), followed(0, 9), Decision::Continue),
         (of_that_kind, followed(0, 9), Decision::Continue),
         (of_that_kind, facts(0, 9), Decision::Build(BuildReason::TombstonesExpired)),
         (Stored { age: None, ..stored(5) }, facts(0, 9), Decision::Continue),

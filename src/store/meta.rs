@@ -30,6 +30,10 @@ pub struct SlotRow {
     pub rules: u32,
     /// Next offset to read.
     pub position: Position,
+    /// How far it was read while no tombstone before can have been compacted away unread; the position of a row that
+    /// does not say.
+    #[serde(default)]
+    pub in_time: Option<Position>,
     /// Leader epoch of a record, and the position right after that record.
     pub epoch: Option<(i32, Position)>,
     /// Last time the slot was known to hold everything the log held.

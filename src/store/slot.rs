@@ -28,6 +28,7 @@ pub struct Slot {
     topic_id: TopicId,
     build: Build,
     position: AtomicI64,
+    in_time: AtomicI64,
     caught_up_at: AtomicI64,
     /// When this process made or found the slot, and how many milliseconds after that it was current last.
     found: Instant,
@@ -53,6 +54,7 @@ impl Slot {
             topic_id: row.topic_id,
             build: row.build,
             position: AtomicI64::new(row.position.get()),
+            in_time: AtomicI64::new(row.in_time.unwrap_or(row.position).get()),
             caught_up_at: AtomicI64::new(row.caught_up_at.map_or(NEVER, Millis::get)),
             found: Instant::now(),
             current_after: AtomicU64::new(0),
@@ -68,6 +70,7 @@ impl Slot {
             topic_id: self.topic_id,
             rules: RULES_LATEST_VALUE,
             position: self.position(),
+            in_time: Some(self.in_time()),
             epoch: ledger.epoch,
             caught_up_at: self.caught_up_at(),
             verified: ledger.verified,
@@ -110,6 +113,17 @@ impl Slot {
     #[must_use]
     pub fn position(&self) -> Position {
         Position::new(self.position.load(Ordering::Acquire))
+    }
+
+    /// Returns how far the slot was read while no tombstone before can have been compacted away unread.
+    #[must_use]
+    pub fn in_time(&self) -> Position {
+        Position::new(self.in_time.load(Ordering::Acquire))
+    }
+
+    /// Takes notice that what lies before `position` was read in time.
+    pub fn set_in_time(&self, position: Position) {
+        self.in_time.fetch_max(position.get(), Ordering::AcqRel);
     }
 
     /// Returns the last time the slot was known to hold everything the log held.

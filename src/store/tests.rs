@@ -86,12 +86,14 @@ fn entries_and_position_survive_a_restart_together() {
     put(&mut batch, slot, 2, b"a", None);
     writer.apply(&mut batch).unwrap();
     assert!(writer.promote(0).unwrap());
+    store.table().serving()[&0].set_in_time(Position::new(2));
+    writer.checkpoint().unwrap();
     drop((store, writer));
 
     let Opened { store, quarantined, .. } = open(&dir);
     assert!(quarantined.is_none());
     let serving = Arc::clone(&store.table().serving()[&0]);
-    assert_eq!(serving.position(), Position::new(3));
+    assert_eq!((serving.position(), serving.in_time()), (Position::new(3), Position::new(2)));
     assert_eq!(serving.epoch(), Some((2, Position::new(3))));
     assert_eq!(serving.caught_up_at(), Some(Millis::new(1000)));
     assert_eq!(value(&store, b"a"), None);

@@ -203,6 +203,7 @@ impl Writer {
             topic_id: plan.topic_id,
             rules: RULES_LATEST_VALUE,
             position: plan.low,
+            in_time: None,
             epoch: None,
             caught_up_at: None,
             verified: Verified::new(plan.partitions),

@@ -1,10 +1,16 @@
 //! Records and tombstones that left the log while nobody read it.
 
+use std::time::{Duration, Instant};
+
 use crate::app::{TestApp, versioned};
+use crate::eventually::eventually;
 use crate::kafka::{Record, TestKafka, TestTopic};
 use crate::process::Signal;
 
 const KEYS: u32 = 40;
+
+/// Longer than a service may be frozen before that counts as an outage.
+const OUTAGE: Duration = Duration::from_secs(16);
 
 fn keys(numbers: std::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("k{number}")).collect()
@@ -102,6 +108,28 @@ fn tombstones_that_expired_leave_no_ghosts_in_partitions_that_are_rebuilt_later(
     app.wait_for_generation("v", 6);
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
+}
+
+/// FAULTS row 24: whoever is frozen, or as far behind, asks how far the log reaches and builds anew.
+#[test]
+fn tombstones_that_expired_while_frozen_leave_no_ghosts() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("expired-frozen").partitions(2).fast_compaction().create();
+    write(&topic, 1);
+    let app = start(&topic, kafka);
+    let frozen = Instant::now();
+    app.signal(Signal::STOP);
+    delete_and_forget(&topic, 0..20);
+    eventually(OUTAGE * 2, "an outage", || (frozen.elapsed() > OUTAGE).then_some(()));
+
+    app.read_while("v", &topic, &keys(20..KEYS), || {
+        app.signal(Signal::CONT);
+        app.wait_for_generation("v", 4);
+        app.wait_until_restored();
+    });
+    app.assert_view_equals("v", &topic.fold());
+    assert_eq!((app.generation("v"), app.count_events("v", "tombstones-expired")), (4, 2));
+    assert_eq!(app.log().matches("rebuilding the partition").count(), 2, "{}", app.log());
 }
 
 /// FAULTS row 24: whoever follows misses nothing, and one rebuild makes up for what was missed.

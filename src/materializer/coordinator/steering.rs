@@ -12,7 +12,7 @@ use crate::entry::SlotNumber;
 use crate::kafka::{PartitionLog, TopicState};
 use crate::materializer::reader::Command;
 use crate::position::{Partition, Position};
-use crate::resume::{BuildReason, Decision, Facts, Stored, decide};
+use crate::resume::{BuildReason, Decision, Facts, Stored, decide, is_late};
 use crate::source::Start;
 use crate::store::{BuildPlan, RowEdit, Slot, SlotTable};
 use crate::time::Moment;
@@ -150,10 +150,13 @@ impl Coordinator {
         let (number, build) = (slot.number(), slot.build());
         // A build that took long is as old as its beginning until it was seen to be current once more.
         let fresh = !serves || slot.caught_up_at() == Some(build.started_at);
+        let position = before.get(&number).copied().unwrap_or_default();
         let stored = Stored {
             cluster_id: slot.cluster_id(),
             topic_id: slot.topic_id(),
-            position: before.get(&number).copied().unwrap_or_default(),
+            position,
+            // What is filled is begun anew if it takes too long, and only what serves is read on.
+            in_time: if serves { slot.in_time() } else { position },
             age: if serves { slot.age(now) } else { Some(now.at.since(build.started_at)) },
             filling: fresh.then_some(build.reason),
             target: (!serves).then_some(build.high),
@@ -260,6 +263,18 @@ impl Coordinator {
         self.ask(Work::Settle)
     }
 
+    /// A process that was frozen, or cut off, reads on before it asks how far the log reaches: by then it looks current.
+    fn note_in_time(&self, table: &SlotTable) {
+        let kept = self.tombstones_kept();
+        for slot in table.serving().values() {
+            // Order matters: the position is not newer than the age.
+            let position = slot.position();
+            if slot.age(Moment::now()).is_some_and(|age| !is_late(age, kept)) {
+                slot.set_in_time(position);
+            }
+        }
+    }
+
     /// A partition whose position has passed an observed end was current when that end was observed.
     pub(super) fn compare_positions(&mut self) {
         let table = self.view.store().table();
@@ -277,6 +292,7 @@ impl Coordinator {
             false
         });
         self.heal(&table);
+        self.note_in_time(&table);
         let wanted = progress.partitions();
         let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
         self.ports.live.pace.set_following(all);

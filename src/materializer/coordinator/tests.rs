@@ -186,6 +186,29 @@ fn a_clock_that_jumps_by_a_year_costs_a_rebuild_at_most_and_makes_nothing_fresh(
     assert!(is_read_on(20, moment(1, 1)), "there is nothing to be missed");
 }
 
+/// FAULTS row 24.
+#[test]
+fn a_process_that_was_frozen_and_read_on_before_it_asked_misses_no_tombstone() {
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.reach(&slot, 20);
+    assert!(world.writer.promote(0).unwrap());
+    world.coordinator.read(Role::Live, 0, &slot).unwrap();
+    world.coordinator.stop.cancel();
+    let mut is_read_on = |end, current_at| {
+        slot.set_current(current_at);
+        world.reach(&slot, end);
+        world.coordinator.compare_positions();
+        let before = BTreeMap::from([(slot.number(), slot.position())]);
+        world.coordinator.steer(&state(end, 0), &before).is_ok()
+    };
+    let now = Moment::now();
+    let days_ago = Moment { at: Millis::new(now.at.get() - 200_000_000), ..now };
+    assert!(is_read_on(30, now));
+    assert!(is_read_on(30, days_ago), "there was nothing to be missed");
+    assert!(!is_read_on(40, days_ago));
+}
+
 /// FAULTS row 40.
 #[test]
 fn another_instance_in_the_group_is_a_warning_until_it_was_not_seen_for_ten_minutes() {
