@@ -66,10 +66,12 @@ fn a_log_cut_off_under_a_reader_that_lags_is_read_anew() {
     topic.write_all((0..KEYS / 2).map(|number| Record::delete(format!("k{number}"))));
     let last = topic.put("after", "1");
     topic.delete_records(0, last.offset);
-    app.signal(Signal::CONT);
 
-    app.wait_for_event("v", "truncated");
-    app.wait_until_restored();
+    app.read_while_replaced("v", &topic, &keys(0..KEYS), || {
+        app.signal(Signal::CONT);
+        app.wait_for_event("v", "truncated");
+        app.wait_until_restored();
+    });
     app.assert_view_equals("v", &topic.fold());
     assert_eq!(app.get("v", "k1").status, 404);
 }

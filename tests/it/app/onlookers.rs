@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::claims::{self, Claim, Reached};
 use super::compare::key_path;
-use super::{Connection, TestApp};
+use super::{Connection, Response, TestApp};
 use crate::kafka::TestTopic;
 
 /// Entries of one page of a scan: a walk over the keys has several.
@@ -22,6 +22,17 @@ enum Pass {
     OneByOne,
     InBatches,
     InPages,
+}
+
+/// What readers put up with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Allowed {
+    /// Right answers alone, and nothing goes back in time.
+    Nothing,
+    /// Another log takes over: keys may be gone, versions and positions go back.
+    Replacement,
+    /// Stored bytes are damaged: an answer may say so instead, until that is mended.
+    Damage,
 }
 
 const ALL_WAYS: [Pass; 4] = [Pass::OneByOne, Pass::OneByOne, Pass::InBatches, Pass::InPages];
@@ -45,7 +56,7 @@ impl TestApp<'_> {
         keys: &[String],
         work: impl FnOnce() -> T,
     ) -> T {
-        self.look_on(view, topic, keys, (&ALL_WAYS, true), work)
+        self.look_on(view, topic, keys, (&ALL_WAYS, Allowed::Nothing), work)
     }
 
     /// As [`read_while`](Self::read_while), one by one alone: for times at which a scan may be refused.
@@ -56,7 +67,7 @@ impl TestApp<'_> {
         keys: &[String],
         work: impl FnOnce() -> T,
     ) -> T {
-        self.look_on(view, topic, keys, (&[Pass::OneByOne; 4], true), work)
+        self.look_on(view, topic, keys, (&[Pass::OneByOne; 4], Allowed::Nothing), work)
     }
 
     /// As [`read_while`](Self::read_while) while the log is replaced by another one: keys may be gone, versions and
@@ -68,7 +79,19 @@ impl TestApp<'_> {
         keys: &[String],
         work: impl FnOnce() -> T,
     ) -> T {
-        self.look_on(view, topic, keys, (&ALL_WAYS, false), work)
+        self.look_on(view, topic, keys, (&ALL_WAYS, Allowed::Replacement), work)
+    }
+
+    /// As [`read_while`](Self::read_while) while stored bytes are damaged: answers may be 500 `storage-corruption`, but
+    /// for those after `work`.
+    pub fn read_while_mended<T>(
+        &self,
+        view: &str,
+        topic: &TestTopic<'_>,
+        keys: &[String],
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.look_on(view, topic, keys, (&ALL_WAYS, Allowed::Damage), work)
     }
 
     fn look_on<T>(
@@ -76,7 +99,7 @@ impl TestApp<'_> {
         view: &str,
         topic: &TestTopic<'_>,
         keys: &[String],
-        (passes, strict): (&[Pass], bool),
+        (passes, allowed): (&[Pass], Allowed),
         work: impl FnOnce() -> T,
     ) -> T {
         let over = AtomicBool::new(false);
@@ -86,7 +109,7 @@ impl TestApp<'_> {
             let read = |pass| {
                 let seen = keys.iter().map(|key| (key.as_str(), 0)).collect();
                 let (connection, reached, claims) = (self.connect(), Reached::new(), BTreeSet::new());
-                let reader = Reader { connection, view, strict, seen, reached, claims };
+                let reader = Reader { connection, view, allowed, seen, reached, claims };
                 let over = &over;
                 scope.spawn(move || reader.read_until(pass, over))
             };
@@ -113,8 +136,7 @@ impl Drop for EndOf<'_> {
 struct Reader<'a> {
     connection: Connection,
     view: &'a str,
-    /// Nothing goes back in time.
-    strict: bool,
+    allowed: Allowed,
     /// The newest version of each key.
     seen: BTreeMap<&'a str, u64>,
     reached: Reached,
@@ -125,6 +147,9 @@ impl Reader<'_> {
     fn read_until(mut self, pass: Pass, over: &AtomicBool) -> BTreeSet<Claim> {
         loop {
             let last = over.load(Ordering::Acquire);
+            if last && self.allowed == Allowed::Damage {
+                self.allowed = Allowed::Nothing;
+            }
             match pass {
                 Pass::OneByOne => self.one_by_one(),
                 Pass::InBatches => self.in_batches(),
@@ -136,13 +161,26 @@ impl Reader<'_> {
         }
     }
 
+    /// Nothing may be missing or go back in time.
+    fn is_strict(&self) -> bool {
+        self.allowed != Allowed::Replacement
+    }
+
+    fn tells_damage(&self, response: &Response) -> bool {
+        let may_be = self.allowed == Allowed::Damage && response.status == 500;
+        may_be && response.json()["code"] == "storage-corruption"
+    }
+
     fn one_by_one(&mut self) {
         for key in self.seen.keys().copied().collect::<Vec<_>>() {
             let response = self.connection.get(key_path(self.view, key.as_bytes()));
+            if self.tells_damage(&response) {
+                continue;
+            }
             let text = response.text();
             let reached = self.note_reached(response.header("view-position"));
             let is_miss = response.status == 404 && response.json()["code"] == "key-not-found";
-            if is_miss && !self.strict {
+            if is_miss && !self.is_strict() {
                 self.claim(key, None, &reached, false);
                 continue;
             }
@@ -158,6 +196,9 @@ impl Reader<'_> {
         let (path, body) = (format!("/v1/views/{}/lookup", self.view), json!({ "keys": keys }).to_string());
         let json = [("Content-Type", "application/json")];
         let response = self.connection.request("POST", path, &json, body.as_bytes()).expect("an answer");
+        if self.tells_damage(&response) {
+            return;
+        }
         assert_eq!(response.status, 200, "batch: {}", response.text());
         let answer = response.json();
         let reached = self.note_reached(answer["position"].as_str());
@@ -166,7 +207,7 @@ impl Reader<'_> {
         for (item, key) in items.iter().zip(keys) {
             assert_eq!(item["key"], key, "{item}");
             let is_found = item["found"] == true;
-            assert!(is_found || !self.strict, "{item}");
+            assert!(is_found || !self.is_strict(), "{item}");
             self.claim(key, is_found.then(|| found(item)), &reached, true);
         }
     }
@@ -177,6 +218,9 @@ impl Reader<'_> {
         let mut walked = Vec::new();
         while let Some(path) = next {
             let response = self.connection.get(path);
+            if self.tells_damage(&response) {
+                return;
+            }
             assert_eq!(response.status, 200, "page: {}", response.text());
             let page = response.json();
             let reached = self.note_reached(page["position"].as_str());
@@ -191,7 +235,7 @@ impl Reader<'_> {
         }
         let complete = walked.iter().eq(self.seen.keys());
         let (met, all) = (walked.len(), self.seen.len());
-        assert!(complete || !self.strict, "the walk came past {met} of {all} keys");
+        assert!(complete || !self.is_strict(), "the walk came past {met} of {all} keys");
     }
 
     /// Notes how far an answer says that it reaches.
@@ -200,25 +244,28 @@ impl Reader<'_> {
         for (partition, offset) in &reached {
             let before = self.reached.insert(*partition, *offset);
             let forwards = before.is_none_or(|before| before <= *offset);
-            assert!(forwards || !self.strict, "partition {partition} went back from {before:?} to {offset}");
+            assert!(
+                forwards || !self.is_strict(),
+                "partition {partition} went back from {before:?} to {offset}"
+            );
         }
         reached
     }
 
     /// Notes what an answer says of a key; its value is one of the key, and no older than what was seen.
     fn claim(&mut self, key: &str, found: Option<(i32, i64, String)>, reached: &Reached, exact: bool) {
-        let mut reached = reached.clone();
+        let (mut reached, strict) = (reached.clone(), self.is_strict());
         if let Some((partition, _, text)) = &found {
             reached.retain(|known, _| known == partition);
             let version = text.strip_prefix(key).and_then(|rest| rest.strip_prefix('='));
             let version = version.and_then(|version| version.parse().ok());
             let version: u64 = version.unwrap_or_else(|| panic!("{key} is {text}"));
             let seen = self.seen.get_mut(key).expect("a key that is read");
-            assert!(!self.strict || *seen <= version, "{key} went back from version {seen} to {version}");
+            assert!(!strict || *seen <= version, "{key} went back from version {seen} to {version}");
             *seen = version;
         }
         // While the partitions of a recreated topic take over, a position names those of one of the two alone.
-        let exact = exact && (self.strict || !reached.is_empty());
+        let exact = exact && (strict || !reached.is_empty());
         self.claims.insert(Claim { key: key.to_owned(), found, reached, exact });
     }
 }
