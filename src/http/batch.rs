@@ -94,7 +94,7 @@ async fn read_all(
 async fn read(state: &AppState, view: &View, request: Request) -> Result<Batch, Problem> {
     let (head, body) = request.into_parts();
     let body = state.bodies().read(&head.headers, body, BODY_BYTES_MAX).await?;
-    Batch::parse(view.config(), &body.bytes)
+    Batch::parse(view.config(), body)
 }
 
 fn document(

@@ -13,7 +13,7 @@ use super::code::Code;
 use super::problem::Problem;
 use crate::room::{Room, Share};
 
-/// What the bodies of all requests may take in memory while they are read.
+/// What the bodies of all requests may take in memory, and what is kept of them.
 const ROOM_BYTES: usize = 64 * 1024 * 1024;
 
 /// Reads the bodies of requests.
@@ -71,12 +71,31 @@ impl Bodies {
             }
             // Taken as the bytes come: a client that only announces many holds nothing back from others.
             if !whole.share.take(piece.len()) {
-                return Err(Problem::new(Code::OVERLOADED, "as many bodies are read as there is room for"));
+                return Err(no_room());
             }
             whole.bytes.extend_from_slice(&piece);
         }
         Ok(whole)
     }
+}
+
+impl Whole {
+    /// Drops the body, and returns the room of the bytes that are kept of it.
+    ///
+    /// # Errors
+    /// `overloaded`.
+    pub(super) fn into_room_of(mut self, kept: usize) -> Result<Share, Problem> {
+        let read = self.bytes.len();
+        if !self.share.take(kept.saturating_sub(read)) {
+            return Err(no_room());
+        }
+        self.share.give_back(read.saturating_sub(kept));
+        Ok(self.share)
+    }
+}
+
+fn no_room() -> Problem {
+    Problem::new(Code::OVERLOADED, "the bodies of other requests take all the room there is")
 }
 
 /// Returns whether the bytes begin as an object does: serde would take a list for the members in their order.
@@ -104,5 +123,12 @@ mod tests {
             Code::CONTENT_TOO_LARGE
         );
         assert!(read().await.is_ok(), "nobody keeps room who is refused");
+        for (kept, left) in [(0, 10), (4, 6), (7, 3), (10, 0)] {
+            let room = read().await.unwrap().into_room_of(kept).unwrap();
+            assert_eq!(bodies.room.left(), left);
+            drop(room);
+        }
+        assert_eq!(read().await.unwrap().into_room_of(11).unwrap_err().code(), Code::OVERLOADED);
+        assert_eq!(bodies.room.left(), 10);
     }
 }

@@ -9,11 +9,12 @@ use utoipa::ToSchema;
 
 use crate::config::sections::{ValueFormat, ViewConfig};
 use crate::http::code::Code;
-use crate::http::json_body;
+use crate::http::json_body::{self, Whole};
 use crate::http::key::KeyEncoding;
 use crate::http::problem::Problem;
 use crate::http::query;
 use crate::http::representation::Representation;
+use crate::room::Share;
 
 /// Bound on the keys of one batch.
 pub(in crate::http) const KEYS_MAX: usize = 1000;
@@ -30,6 +31,8 @@ pub(super) struct Batch {
     pub(super) value: ValueFormat,
     /// The form that was asked for.
     pub(super) representation: Representation,
+    /// What names and keys take in memory: a batch may wait for long.
+    _room: Share,
 }
 
 /// What a batch asks for.
@@ -52,10 +55,11 @@ impl Batch {
     /// Reads a body.
     ///
     /// # Errors
-    /// `bad-body`, `bad-key`, `content-too-large`, `value-not-representable`.
-    pub(super) fn parse(config: &ViewConfig, body: &[u8]) -> Result<Self, Problem> {
-        let members = json_body::is_object(body).then(|| serde_json::from_slice(body).ok()).flatten();
-        let Members { keys: names, enc, format } = members.ok_or_else(|| misread(body))?;
+    /// `bad-body`, `bad-key`, `content-too-large`, `value-not-representable`, `overloaded`.
+    pub(super) fn parse(config: &ViewConfig, body: Whole) -> Result<Self, Problem> {
+        let bytes = &body.bytes;
+        let members = json_body::is_object(bytes).then(|| serde_json::from_slice(bytes).ok()).flatten();
+        let Members { keys: names, enc, format } = members.ok_or_else(|| misread(bytes))?;
         if names.len() > KEYS_MAX {
             let detail = format!("a batch has at most {KEYS_MAX} keys");
             return Err(Problem::new(Code::CONTENT_TOO_LARGE, detail));
@@ -66,8 +70,12 @@ impl Batch {
         let format = format.unwrap_or(Representation::Entry);
         let representation = Representation::negotiate(config.value, Some(format), &HeaderMap::new())?;
         let bytes = |name: &String| encoding.decode_text(Cow::Borrowed(name.as_bytes())).map(Cow::into_owned);
-        let keys = names.iter().map(bytes).collect::<Result<_, _>>()?;
-        Ok(Self { names, keys, value: config.value, representation })
+        let keys = names.iter().map(bytes).collect::<Result<Vec<_>, _>>()?;
+        let pairs = names.iter().zip(&keys);
+        let kept =
+            pairs.map(|(name, key)| size_of_val(name) + name.len() + size_of_val(key) + key.len()).sum();
+        let room = body.into_room_of(kept)?;
+        Ok(Self { names, keys, value: config.value, representation, _room: room })
     }
 }
 

@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use futures_util::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::fixture::{Answer, Fixture, TAG, send_body};
@@ -230,6 +231,30 @@ async fn a_batch_is_answered_only_from_what_it_asks_for() {
         assert_eq!(applied.status, StatusCode::OK, "{}", applied.text());
         let later = post(&fixture, &[JSON, accept, ("read-after", &format!("0:{}", offset + 1))], body).await;
         assert_eq!((later.status, &*later.problem()), (StatusCode::GATEWAY_TIMEOUT, "position-not-reached"));
+    }
+}
+
+#[tokio::test]
+async fn batches_that_wait_keep_their_room_and_leave_none_to_others() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"1"));
+    let later = [JSON, ("read-after", "0:1000"), ("prefer", "wait=30")];
+    for (key, most) in [("k".repeat(1000), 64), (String::new(), 64 * 1024 * 1024 / 48_000)] {
+        let body = json!({"keys": vec![key; 1000]}).to_string();
+        let ask = || Box::pin(post(&fixture, &later, body.clone()));
+        let mut waiting = Vec::new();
+        let refused = loop {
+            assert!(waiting.len() <= most, "of {} bytes each", body.len());
+            let mut asked = ask();
+            match timeout(Duration::ZERO, &mut asked).await {
+                Ok(answer) => break answer,
+                Err(_) => waiting.push(asked),
+            }
+        };
+        assert_eq!((refused.status, &*refused.problem()), (StatusCode::SERVICE_UNAVAILABLE, "overloaded"));
+        assert!(waiting.len() > 20, "{}", waiting.len());
+        drop(waiting);
+        assert!(timeout(Duration::ZERO, ask()).await.is_err(), "there is room again, and it waits");
     }
 }
 
