@@ -16,6 +16,7 @@ use super::markers;
 use super::meta::{self, COUNTERS_KEY, IDENTITY_KEY};
 use super::options::Resources;
 use super::slot::{Slot, SlotTable};
+use super::staged;
 use super::writer::{Recovered, Writer, synced};
 use super::{Sizes, Store};
 use crate::config::sections::OnCorruption;
@@ -188,13 +189,15 @@ fn remove_unfinished(path: &Path) -> Result<()> {
     }
 }
 
-/// Hidden files and `lost+found` come with a fresh volume; damaged stores moved aside are our own.
+/// Hidden files and `lost+found` come with a fresh volume; what a stager leaves and damaged stores moved aside are our
+/// own.
 fn holds_files(dir: &Path) -> Result<bool> {
     for file in fs::read_dir(dir).map_err(Error::io(dir))? {
         let name = file.map_err(Error::io(dir))?.file_name();
         let name = name.to_string_lossy();
         if !(name.starts_with('.')
             || name == "lost+found"
+            || name == staged::DIRECTORY
             || name.starts_with(CORRUPT)
             || name.starts_with("IDENTITY"))
         {

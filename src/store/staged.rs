@@ -18,7 +18,7 @@ use crate::batch::{Advance, Batch, StoredChange};
 use crate::entry::SlotNumber;
 use crate::position::Position;
 
-const DIRECTORY: &str = "staged";
+pub(super) const DIRECTORY: &str = "staged";
 /// Files in the first level that are waited for: more of them, and the database slows its writer down.
 const CROWD: u64 = 12;
 

@@ -192,6 +192,19 @@ fn what_an_earlier_process_left_staged_is_removed() {
     assert!(!dir.path().join("staged").exists());
 }
 
+/// FAULTS row 7: what the builder leaves beside the database is no reason to take the directory for another's.
+#[test]
+fn a_store_that_was_filled_from_files_is_moved_aside_when_it_is_damaged() {
+    let dir = TempDir::new().unwrap();
+    let (store, mut writer, slot) = rebuilt(open(&dir), 3);
+    let mut stager = Stager::new(&store, SMALL).unwrap();
+    fill(&mut writer, &mut stager, &mut batch(slot, &[(0, "k", Some("1"))]));
+    store.mark_damaged("block checksum mismatch").unwrap();
+    drop((store, writer, stager));
+    assert!(open(&dir).quarantined.is_some());
+    assert!(open(&dir).quarantined.is_none());
+}
+
 #[test]
 fn a_file_at_the_border_of_two_slots_goes_with_the_second() {
     let dir = TempDir::new().unwrap();
