@@ -9,7 +9,7 @@ use crate::eventually::{eventually, within};
 use crate::kafka::{Record, TestKafka, TestTopic};
 use crate::metrics::records_applied;
 
-const KILLS: usize = 25;
+const KILLS: usize = 50;
 const KEYS: u64 = 400;
 /// Records that may be produced between two kills: more than a process applies before it is killed.
 const ROUND: u64 = 3000;
