@@ -46,7 +46,7 @@ pub fn all(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report) {
     // Block cache, three memtables, fetch queue and two batches.
     let budget = (BLOCK_CACHE_MIB + 3 * 64 + 16 + 2 * 8) << 20;
     report.at_most("rss", "peak MiB against the configured budget", mib(rss), mib(budget), 1.5);
-    let source = Source { bootstrap: kafka.bootstrap(), topic, records };
+    let source = Source { kafka, topic, records };
     rebuild::measure(&service, source, cpu / count * 1e6, report);
     queries::measure(&service, records, report);
     watches::measure(kafka.bootstrap(), topic, &service, records, report);
@@ -84,7 +84,7 @@ pub fn rebuild(kafka: &TestKafka, topic: &str, records: u64, report: &mut Report
     let service = Service::start(kafka.bootstrap(), topic);
     service.wait_until_ready();
     let cpu = machine::cpu_seconds(service.process.id()) / records as f64 * 1e6;
-    let source = Source { bootstrap: kafka.bootstrap(), topic, records };
+    let source = Source { kafka, topic, records };
     rebuild::measure(&service, source, cpu, report);
 }
 

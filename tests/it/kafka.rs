@@ -176,6 +176,11 @@ impl TestKafka {
         self.wait_until_it_answers();
     }
 
+    /// Returns the id of the node's process.
+    pub fn process_id(&self) -> u32 {
+        self.node().process_id()
+    }
+
     /// Returns the directory with all data of the node, to be touched while it is stopped.
     pub fn data_dir(&self) -> PathBuf {
         self.node().data_dir()

@@ -116,7 +116,15 @@ impl Node {
     }
 
     pub fn signal(&self, signal: Signal) {
-        self.process.as_ref().expect("a node that runs").signal(signal);
+        self.running().signal(signal);
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.running().id()
+    }
+
+    fn running(&self) -> &Process {
+        self.process.as_ref().expect("a node that runs")
     }
 
     /// Panics with the end of its log if the JVM has ended by itself.
