@@ -71,20 +71,22 @@ impl Millis {
     pub fn rfc3339_ascii(self) -> Option<[u8; 24]> {
         let time = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000)).ok()?;
         let ((year, month, day), (hour, minute, second)) = (time.to_calendar_date(), time.to_hms());
-        let year = u16::try_from(year).ok().filter(|year| *year <= 9999)?;
-        let millis = u16::try_from(self.0.rem_euclid(1000)).ok()?;
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        let date = [(0..4, year), (5..7, u8::from(month).into()), (8..10, day.into())];
-        let of_day =
-            [(11..13, hour.into()), (14..16, minute.into()), (17..19, second.into()), (20..23, millis)];
-        for (places, mut number) in date.into_iter().chain(of_day) {
-            for place in text.get_mut(places)?.iter_mut().rev() {
-                *place = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
-        }
-        Some(text)
+        let (year, millis) = (u32::try_from(year).ok()?, u32::try_from(self.0.rem_euclid(1000)).ok()?);
+        // None beyond four digits: its hundreds are more than two.
+        let small = |number: u32| u8::try_from(number).ok().filter(|number| *number < 100);
+        let numbers = [small(year / 100)?, small(year % 100)?, month.into(), day, hour, minute, second];
+        let [[c, c1], [y, y1], [m, m1], [d, d1], [h, h1], [i, i1], [s, s1]] = numbers.map(digits);
+        let ([f, f1], [f2, _]) = (digits(small(millis / 10)?), digits(small(millis % 10 * 10)?));
+        Some([
+            c, c1, y, y1, b'-', m, m1, b'-', d, d1, b'T', h, h1, b':', i, i1, b':', s, s1, b'.', f, f1, f2,
+            b'Z',
+        ])
     }
+}
+
+/// Returns the two digits of a number below 100.
+fn digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 #[cfg(test)]
