@@ -3,6 +3,7 @@
 //! One column family, so that data and position can never part. The writer is the only one to write; readers
 //! take the slot table once and answer from it.
 
+mod ahead;
 mod damage;
 mod entries;
 mod error;

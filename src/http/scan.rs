@@ -176,15 +176,9 @@ impl Lined for Arc<Ask> {
     }
 
     fn write(&self, _view: &View, snapshot: &Snapshot<'_>, lines: &mut Lines) -> Result<(), Cut> {
-        let mut entries = snapshot.entries(&self.rest, self.order, Extent::Whole)?;
-        loop {
-            match entries.step()? {
-                Step::Entry(key, entry) => {
-                    lines.push(|out| push_item(out, self.form, self.encoding, key, &entry))?;
-                }
-                Step::Passed(_) => lines.breathe()?,
-                Step::End => return Ok(()),
-            }
-        }
+        snapshot.visit(&self.rest, self.order, |entry| match entry {
+            Some((key, entry)) => lines.push(|out| push_item(out, self.form, self.encoding, key, &entry)),
+            None => lines.breathe(),
+        })
     }
 }

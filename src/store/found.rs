@@ -126,6 +126,11 @@ impl<'a> EntryRef<'a> {
         Self { header, slot, stored }
     }
 
+    /// Returns what is stored of it: header and value.
+    pub(super) fn stored(&self) -> &'a [u8] {
+        self.stored
+    }
+
     /// Returns the value, byte for byte as it was produced.
     ///
     /// # Errors

@@ -138,6 +138,8 @@ fn a_flipped_block_ends_a_walk_with_an_error_and_never_early() {
             }
         };
         assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");
+        let error = snapshot.visit(&KeyRange::default(), order, |_| Ok::<_, Error>(())).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");
         let keys: Vec<_> = (0..RECORDS).map(|key| key.to_string()).collect();
         let error = snapshot.find_all(&keys).unwrap_err();
         assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");

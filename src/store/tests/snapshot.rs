@@ -106,6 +106,17 @@ fn gather(mut entries: Entries<'_>) -> Walked {
     }
 }
 
+/// Walks with a thread that reads ahead.
+fn visit(snapshot: &Snapshot<'_>, range: &KeyRange, order: Order) -> Walked {
+    let mut walked = Vec::new();
+    let visited = snapshot.visit(range, order, |entry| {
+        walked.extend(entry.map(|(key, entry)| (key.to_vec(), entry.value().unwrap().to_vec())));
+        Ok::<_, Error>(())
+    });
+    visited.unwrap();
+    walked
+}
+
 /// Walks page by page: each begins anew behind the key that the one before came to, and ends at its first key.
 fn walk_by_pages(
     snapshot: &Snapshot<'_>,
@@ -165,6 +176,7 @@ proptest! {
         let mut within: Vec<_> = expected.clone().into_iter().filter(|(key, _)| inside(key)).collect();
         for order in [Order::Ascending, Order::Descending] {
             prop_assert_eq!(walk(&snapshot, &range, order), within.clone());
+            prop_assert_eq!(visit(&snapshot, &range, order), within.clone());
             let in_steps = snapshot.entries_in_steps(&range, order, Extent::Whole, skipped_max).unwrap();
             prop_assert_eq!(gather(in_steps), within.clone());
             // More than RocksDB passes of one key.
@@ -180,6 +192,29 @@ proptest! {
             prop_assert_eq!(found.as_ref().map(|entry| entry.value().unwrap().to_vec()), expected.get(key).cloned());
         }
     }
+}
+
+#[test]
+fn a_visitor_sees_all_of_many_entries_or_leaves_when_it_has_had_enough() {
+    let dir = TempDir::new().unwrap();
+    let (store, mut writer) = serving(&dir);
+    let written = |number: usize| Written {
+        partition: (number % 3).try_into().unwrap(),
+        key: format!("{number:04}").into_bytes(),
+        value: Some(vec![b'v'; 2000]),
+    };
+    let records: Vec<_> = (0..1000).map(written).collect();
+    apply(&mut writer, &mut BTreeMap::new(), &mut 0, &records, 100);
+    let snapshot = store.snapshot().unwrap();
+    let all = visit(&snapshot, &KeyRange::default(), Order::Ascending);
+    assert!(all.iter().map(|(key, _)| key).eq(records.iter().map(|record| &record.key)));
+
+    let mut left = 5;
+    let visited = snapshot.visit(&KeyRange::default(), Order::Descending, |_| {
+        left -= 1;
+        if left > 0 { Ok(()) } else { Err(Error::Refused { detail: "enough".to_owned() }) }
+    });
+    assert!(matches!(visited, Err(Error::Refused { .. })) && left == 0, "{left}");
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! A long walk on a thread of its own, ahead of what is made of the entries.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::entries::{Extent, Step};
+use super::error::{Error, Result};
+use super::found::EntryRef;
+use super::range::{KeyRange, Order};
+use super::slot::SlotTable;
+use super::snapshot::Snapshot;
+use crate::entry::EntryHeader;
+use crate::position::Partition;
+
+/// Bytes that are handed on at once; an entry may make it more. Smaller pieces wake the other thread more often.
+const PIECE_BYTES: usize = 128 * 1024;
+/// Pieces that wait for the other thread.
+const PIECES_AHEAD: usize = 2;
+
+/// Entries of a walk, each a key and what is stored. It is empty where deleted keys are passed.
+#[derive(Default)]
+struct Piece {
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    key_bytes: usize,
+    stored_bytes: usize,
+    header: EntryHeader,
+    partition: Partition,
+}
+
+impl Snapshot<'_> {
+    /// Walks a range as [`Snapshot::entries`] does, with a thread that reads ahead while `visit` works: on keys and
+    /// entries, or on nothing, where a bounded number of deleted keys was passed. It can end the walk with an error.
+    ///
+    /// # Errors
+    /// Those of `visit`, and [`Error::Corrupt`] when stored bytes are damaged.
+    pub fn visit<E: From<Error>>(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        mut visit: impl FnMut(Option<(&[u8], EntryRef<'_>)>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        thread::scope(|scope| {
+            let (sent, received) = sync_channel(PIECES_AHEAD);
+            let read = move || {
+                if let Err(error) = self.read_ahead(range, order, &sent) {
+                    // Nobody is told where the visitor has had enough.
+                    let _ = sent.send(Err(error));
+                }
+            };
+            let reader = thread::Builder::new().name("read-ahead".to_owned()).spawn_scoped(scope, read);
+            reader.map_err(|error| Error::Refused { detail: format!("no thread to read ahead: {error}") })?;
+            // Order matters: a visitor that has had enough drops what is received, and that ends the reader.
+            let pieces: Receiver<Result<Piece>> = received;
+            pieces.into_iter().try_for_each(|piece| piece?.show(self.table(), &mut visit))
+        })
+    }
+
+    fn read_ahead(&self, range: &KeyRange, order: Order, pieces: &SyncSender<Result<Piece>>) -> Result<()> {
+        let mut entries = self.entries(range, order, Extent::Whole)?;
+        let mut piece = Piece::default();
+        loop {
+            let ends = match entries.step()? {
+                Step::Entry(key, entry) => {
+                    piece.push(key, &entry);
+                    piece.bytes.len() >= PIECE_BYTES
+                }
+                // At once: the visitor may want to leave.
+                Step::Passed(_) => true,
+                Step::End => {
+                    let _ = pieces.send(Ok(piece));
+                    return Ok(());
+                }
+            };
+            if ends && pieces.send(Ok(std::mem::take(&mut piece))).is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Piece {
+    fn push(&mut self, key: &[u8], entry: &EntryRef<'_>) {
+        if self.rows.is_empty() {
+            self.bytes.reserve(PIECE_BYTES + PIECE_BYTES / 4);
+        }
+        let stored = entry.stored();
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(stored);
+        let (header, partition) = (entry.header, entry.slot.partition());
+        self.rows.push(Row { key_bytes: key.len(), stored_bytes: stored.len(), header, partition });
+    }
+
+    fn show<E: From<Error>>(
+        &self,
+        table: &SlotTable,
+        visit: &mut impl FnMut(Option<(&[u8], EntryRef<'_>)>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        if self.rows.is_empty() {
+            return visit(None);
+        }
+        let mut rest = self.bytes.as_slice();
+        for row in &self.rows {
+            let (key, behind) = rest.split_at(row.key_bytes);
+            let (stored, behind) = behind.split_at(row.stored_bytes);
+            rest = behind;
+            // Invariant: the slots of a snapshot are those of its table.
+            let Some(slot) = table.serving().get(&row.partition) else { continue };
+            visit(Some((key, EntryRef::parsed(row.header, stored, slot))))?;
+        }
+        Ok(())
+    }
+}
