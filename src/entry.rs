@@ -169,6 +169,12 @@ impl EntryHeader {
         self.value
     }
 
+    /// Returns whether record headers were kept; a record without any has none.
+    #[must_use]
+    pub fn has_headers(&self) -> bool {
+        self.headers.0 < self.headers.1
+    }
+
     /// Reads the record headers out of the stored bytes the header was parsed from.
     ///
     /// # Errors

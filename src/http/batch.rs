@@ -211,10 +211,7 @@ impl Item<'_> {
             return Ok(());
         };
         out.extend_from_slice(b",\"found\":true,\"etag\":");
-        let representation = self.batch.representation;
-        let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
-        let record = (entry.header.offset, entry.header.timestamp.at);
-        let etag = HeaderText::new().etag(topic, partition, record, representation.letter());
+        let etag = self.batch.representation.etag(&mut HeaderText::new(), &entry.slot, &entry.header);
         push_string(out, etag.to_str().unwrap_or_default());
         entry_document::push_members(out, self.batch.form(one_line), &entry.borrowed())?;
         out.push(b'}');

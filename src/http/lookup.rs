@@ -103,9 +103,7 @@ pub(super) fn is_held(ask: &Ask<'_>, entry: &Entry) -> bool {
 }
 
 fn etag(text: &mut HeaderText, ask: &Ask<'_>, entry: &Entry) -> HeaderValue {
-    let (topic, partition) = (entry.slot.topic_id().tag(), entry.slot.partition());
-    let record = (entry.header.offset, entry.header.timestamp.at);
-    text.etag(topic, partition, record, ask.representation.letter())
+    ask.representation.etag(text, &entry.slot, &entry.header)
 }
 
 fn position(text: &mut HeaderText, entry: &Entry) -> Option<HeaderValue> {
@@ -121,7 +119,8 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
     let mut etag = etag(&mut text, ask, entry);
 
     let mut response = Response::new(Body::empty());
-    let held = condition::is_held(ask.headers, &etag);
+    // What is refused without a condition is refused with one.
+    let held = can_be_had(ask, entry) && condition::is_held(ask.headers, &etag);
     if held {
         etag = condition::as_held(ask.headers, etag);
         *response.status_mut() = NOT_MODIFIED;
@@ -150,6 +149,10 @@ fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Proble
     }
     headers.insert(about::VIEW_STATUS, text.status(&view.condition()));
     Ok(response)
+}
+
+fn can_be_had(ask: &Ask<'_>, entry: &Entry) -> bool {
+    ask.representation == Representation::Entry || entry.header.too_large.is_none()
 }
 
 fn body(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Bytes, Problem> {

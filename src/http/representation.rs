@@ -4,8 +4,11 @@ use http::header::{ACCEPT, GetAll, VARY};
 use http::{HeaderMap, HeaderValue};
 
 use super::code::Code;
+use super::header_text::HeaderText;
 use super::problem::Problem;
 use crate::config::sections::ValueFormat;
+use crate::entry::EntryHeader;
+use crate::store::Slot;
 
 /// The same URL gives different representations, large ones are compressed, and no cache answers for the service when
 /// a request asks for a position or waits.
@@ -54,13 +57,24 @@ impl Representation {
         }
     }
 
-    /// Returns the last part of an entity tag: two representations of a record are two entities.
-    pub(super) fn letter(self) -> &'static str {
-        match self {
-            Self::Json => "j",
-            Self::Text => "t",
-            Self::Raw => "r",
-            Self::Entry => "e",
+    /// Returns the entity tag of this form of an entry.
+    pub(super) fn etag(self, text: &mut HeaderText, slot: &Slot, header: &EntryHeader) -> HeaderValue {
+        let record = (header.offset, header.timestamp.at);
+        text.etag(slot.topic_id().tag(), slot.partition(), record, self.letters(header))
+    }
+
+    /// Returns the last part of an entity tag: two representations of a record are two entities, and so is what a view
+    /// shows of it before and after its bound on values is raised, or headers are kept.
+    fn letters(self, header: &EntryHeader) -> &'static str {
+        match (self, header.too_large.is_none(), header.has_headers()) {
+            (Self::Json, true, _) => "j",
+            (Self::Text, true, _) => "t",
+            (Self::Raw, true, _) => "r",
+            (Self::Json | Self::Text | Self::Raw, false, _) => "x",
+            (Self::Entry, true, false) => "e",
+            (Self::Entry, true, true) => "eh",
+            (Self::Entry, false, false) => "ex",
+            (Self::Entry, false, true) => "exh",
         }
     }
 
@@ -177,7 +191,13 @@ fn refusal(format: ValueFormat, known: bool) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::entry;
+    use crate::position::Offset;
+    use crate::record::{Timestamp, TimestampKind};
+    use crate::time::Millis;
 
     fn agreed(format: ValueFormat, accept: &[&'static str]) -> Result<Representation, &'static str> {
         let mut headers = HeaderMap::new();
@@ -228,12 +248,29 @@ mod tests {
     }
 
     #[test]
-    fn names_and_letters_are_distinct_and_lead_back() {
+    fn names_lead_back() {
         for name in Representation::NAMES {
             assert_eq!(Representation::named(name).unwrap().name(), name);
         }
-        let letters: std::collections::BTreeSet<_> =
-            Representation::NAMES.iter().map(|name| Representation::named(name).unwrap().letter()).collect();
-        assert_eq!(letters.len(), Representation::NAMES.len());
+    }
+
+    #[test]
+    fn letters_tell_forms_apart_and_what_was_kept_of_a_record() {
+        let (offset, timestamp) =
+            (Offset::new(1), Timestamp { at: Millis::new(1), kind: TimestampKind::Create });
+        let mut letters = BTreeSet::new();
+        for headers in [&[][..], &[(&b"trace"[..], Some(&b"1"[..]))]] {
+            let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+            entry::push_entry(&mut kept, offset, timestamp, headers, b"1");
+            entry::push_too_large(&mut left_out, offset, timestamp, headers, 1);
+            for stored in [kept, left_out] {
+                let header = EntryHeader::parse(&stored).unwrap();
+                let named = Representation::NAMES.map(|name| Representation::named(name).unwrap());
+                letters.extend(named.map(|form| form.letters(&header)));
+            }
+        }
+        let of_values = ["j", "t", "r", "x"];
+        let of_entries = ["e", "eh", "ex", "exh"];
+        assert_eq!(letters, of_values.into_iter().chain(of_entries).collect());
     }
 }

@@ -1,7 +1,7 @@
 use http::{Method, StatusCode};
 
 use super::consistency::{seats_taken, until, waiting};
-use super::fixture::{Fixture, TAG};
+use super::fixture::{Fixture, TAG, VALUE_BYTES_MAX};
 use crate::config::sections::{HttpConfig, KeyFormat, ValueFormat};
 use crate::topic_id::TopicId;
 
@@ -38,6 +38,16 @@ async fn who_holds_another_version_or_none_is_answered_at_once() {
         let answer = fixture.send(Method::GET, PATH, headers).await;
         assert_eq!((answer.text(), answer.header("preference-applied")), ("1", "wait=30"));
     }
+}
+
+#[tokio::test]
+async fn who_holds_nothing_because_the_value_is_not_kept_waits_for_another_one_all_the_same() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(&vec![b'1'; usize::try_from(VALUE_BYTES_MAX + 1).unwrap()]));
+    let etag = fixture.get(PATH).await.header("etag").to_owned();
+    let waits = waiting(&fixture, PATH, &[WAIT, ("if-none-match", &etag)]).await;
+    fixture.put(b"u1", Some(b"2"));
+    assert_eq!(waits.await.unwrap().text(), "2");
 }
 
 #[tokio::test]

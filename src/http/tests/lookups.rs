@@ -72,10 +72,20 @@ async fn a_value_too_large_to_keep_is_no_miss_and_its_entry_says_how_large_it_is
         assert_eq!(answer.json()["available"], serde_json::json!(["entry"]));
         assert_eq!((answer.header("record-partition"), answer.header("record-offset")), ("0", "0"));
         assert_eq!(answer.header("view-position"), format!("v1=0:0;t={TAG}"));
-        let letter = if path == PATH { "j" } else { "r" };
-        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.0.{letter}\""));
+        let etag = answer.header("etag");
+        assert_eq!(etag, format!("\"{TAG}.0.0.0.x\""), "not the one of the value");
+        for held in [etag, "*"] {
+            let again = fixture.send(Method::GET, path, &[("if-none-match", held)]).await;
+            assert_eq!(again.status, StatusCode::NOT_ACCEPTABLE, "there is nothing that could be held");
+        }
     }
     let entry = fixture.get(&format!("{PATH}?format=entry")).await;
+    let held = [("if-none-match", entry.header("etag"))];
+    let again = fixture.send(Method::GET, &format!("{PATH}?format=entry"), &held).await;
+    assert_eq!(
+        (again.status, entry.header("etag")),
+        (StatusCode::NOT_MODIFIED, &*format!("\"{TAG}.0.0.0.exh\""))
+    );
     assert_eq!(entry.status, StatusCode::OK);
     assert_eq!(entry.json()["value_too_large"], VALUE_BYTES_MAX + 1);
     assert!(entry.json().get("value").is_none() && entry.json()["offset"] == 0);
@@ -151,16 +161,16 @@ async fn a_value_is_sent_in_the_form_that_is_asked_for() {
     fixture.put(b"u1", Some(b"{\"n\": 1.0}"));
     let entry = "application/vnd.statusquo.entry+json";
     for (path, accept, content_type, letter) in [
-        (PATH.to_owned(), "*/*", "application/json", 'j'),
-        (PATH.to_owned(), "application/octet-stream", "application/octet-stream", 'r'),
-        (format!("{PATH}?format=raw"), "application/json", "application/octet-stream", 'r'),
-        (format!("{PATH}?format=json"), "text/html", "application/json", 'j'),
-        (PATH.to_owned(), entry, entry, 'e'),
+        (PATH.to_owned(), "*/*", "application/json", "j"),
+        (PATH.to_owned(), "application/octet-stream", "application/octet-stream", "r"),
+        (format!("{PATH}?format=raw"), "application/json", "application/octet-stream", "r"),
+        (format!("{PATH}?format=json"), "text/html", "application/json", "j"),
+        (PATH.to_owned(), entry, entry, "eh"),
     ] {
         let answer = fixture.send(Method::GET, &path, &[("accept", accept)]).await;
         assert_eq!(answer.header("content-type"), content_type, "{path} {accept}");
         assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.0.{letter}\""));
-        if letter != 'e' {
+        if letter != "eh" {
             assert_eq!(answer.text(), "{\"n\": 1.0}");
         }
     }
