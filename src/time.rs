@@ -25,6 +25,12 @@ impl Moment {
     pub fn now() -> Self {
         Self { at: Millis::now(), measured: Instant::now() }
     }
+
+    /// Returns the time from `earlier` to this one: at least what was measured, however the wall clock was set.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        self.at.since(earlier.at).max(self.measured.saturating_duration_since(earlier.measured))
+    }
 }
 
 impl Millis {

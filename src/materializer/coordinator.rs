@@ -95,8 +95,8 @@ pub(super) struct Coordinator {
     mirror: Option<Mirror>,
     live: BTreeMap<Partition, Reading>,
     builder: BTreeMap<Partition, Reading>,
-    /// Slots that were found fit to be read on since the process started.
-    followed: BTreeSet<SlotNumber>,
+    /// Slots that were found fit to be read on since the process started, and when that was last.
+    followed: BTreeMap<SlotNumber, Moment>,
     /// Slots a reader found to hold records that the log no longer holds.
     rewritten: BTreeSet<SlotNumber>,
     /// Slots whose position a reader was told is not within the log.
@@ -149,7 +149,7 @@ impl Coordinator {
             mirror,
             live: BTreeMap::new(),
             builder: BTreeMap::new(),
-            followed: BTreeSet::new(),
+            followed: BTreeMap::new(),
             rewritten: BTreeSet::new(),
             refused: BTreeSet::new(),
             ahead: BTreeMap::new(),

@@ -50,11 +50,11 @@ impl Coordinator {
         self.throttle(&table);
         let ready = table.building().iter().filter_map(|(partition, slot)| {
             let serving = table.serving().get(partition)?;
-            // The live reader does not rest for a build that rests itself, nor is its own rest cut short.
+            // What is not read rests itself, or may not answer; nor is the live reader's own rest cut short.
             let read = self.builder.get(partition) == Some(&Reading::Into(slot.number()));
             let close = slot.position().lag(serving.position()) <= CLOSE;
-            let close = close && read && self.is_followed(*partition);
-            let ready = slot.position() >= slot.build().high && (close || !slot.is_behind(serving));
+            let close = close && self.is_followed(*partition);
+            let ready = read && slot.position() >= slot.build().high && (close || !slot.is_behind(serving));
             ready.then_some(*partition)
         });
         let ready: Vec<_> = ready.collect();

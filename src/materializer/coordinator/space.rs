@@ -21,8 +21,11 @@ impl Coordinator {
     ) -> bool {
         let serving = table.serving().get(&partition).filter(|_| wants);
         let lacks = serving.and_then(|_| {
-            let needed = self.share(partition, table);
-            let free = self.view.store().free_bytes()?.saturating_sub(*promised + self.outstanding(table));
+            let (store, needed) = (self.view.store(), self.share(partition, table));
+            // A build that is to be replaced leaves its room to the next.
+            let replaced = table.building().get(&partition).map_or(0, |slot| store.slot_bytes(slot));
+            let taken = *promised + self.outstanding(table, partition);
+            let free = (store.free_bytes()? + replaced).saturating_sub(taken);
             if free >= needed {
                 *promised += needed;
                 return None;
@@ -45,9 +48,12 @@ impl Coordinator {
         slot + slot / 4 + self.rhythm.write_buffer
     }
 
-    /// Returns what builds that run have still to write.
-    fn outstanding(&self, table: &SlotTable) -> u64 {
-        let beside = table.building().iter().filter(|(partition, _)| table.serving().contains_key(partition));
+    /// Returns what builds of other partitions have still to write.
+    fn outstanding(&self, table: &SlotTable, of_others: Partition) -> u64 {
+        let beside = table
+            .building()
+            .iter()
+            .filter(|(partition, _)| **partition != of_others && table.serving().contains_key(partition));
         let left = |(partition, slot): (&Partition, &Arc<Slot>)| {
             self.share(*partition, table).saturating_sub(self.view.store().slot_bytes(slot))
         };

@@ -114,8 +114,14 @@ impl Coordinator {
         let mut replaced = None;
         if let Some(slot) = building {
             let role = if serving.is_some() { Role::Builder } else { Role::Live };
-            let decision = self.judge(slot, false, None, before, &facts, state.observed_at);
-            replaced = self.follow(role, slot, decision)?;
+            replaced = match self.judge(slot, false, None, before, &facts, state.observed_at) {
+                // What may not answer is not read on, however long the next one waits for room.
+                Decision::Build(reason) => {
+                    self.leave(role, partition)?;
+                    Some(reason)
+                }
+                decision => self.follow(role, slot, decision)?,
+            };
         }
         let Some(slot) = serving else {
             return Ok(replaced.or(building.is_none().then_some(BuildReason::FirstStart)));
@@ -165,7 +171,9 @@ impl Coordinator {
             refused: self.refused.contains(&number),
             requested,
         };
-        decide(Some(stored), &Facts { followed: self.followed.contains(&number), ..*facts })
+        // Nobody who did not look for so long can tell what was missed meanwhile.
+        let in_time = |seen: &Moment| !is_late(now.since(*seen), facts.tombstones_kept);
+        decide(Some(stored), &Facts { followed: self.followed.get(&number).is_some_and(in_time), ..*facts })
     }
 
     /// Has the slot read on if the log still holds what comes next; returns why it has to be replaced, if so.
@@ -219,6 +227,7 @@ impl Coordinator {
     /// Has a reader read on where a slot stands, unless it does already or rests.
     pub(super) fn read(&mut self, role: Role, partition: Partition, slot: &Arc<Slot>) -> anyhow::Result<()> {
         let number = slot.number();
+        self.followed.insert(number, Moment::now());
         match self.reading(role).get(&partition) {
             Some(Reading::Into(into)) if *into == number => return Ok(()),
             Some(Reading::Resting(until)) if *until > Instant::now() => return Ok(()),
@@ -235,7 +244,6 @@ impl Coordinator {
         let start = Start { topic_id: slot.topic_id(), position, epoch };
         tracing::debug!(view = %self.view.name(), partition, ?role, ?start, "reading on");
         self.reading(role).insert(partition, Reading::Into(number));
-        self.followed.insert(number);
         self.moved.remove(&number);
         let command = Command::Follow { partition, slot: number, start };
         self.port(role).commands.send(command).context("a reader is gone")

@@ -1,5 +1,7 @@
 //! What the coordinator makes of the readers' reports, without a cluster; the test stands in for the other threads.
 
+mod building;
+
 use crossbeam_channel::unbounded;
 use tempfile::TempDir;
 
@@ -23,6 +25,7 @@ struct World {
     writer: Writer,
     coordinator: Coordinator,
     commands: Receiver<Command>,
+    _built: Receiver<Command>,
 }
 
 fn port() -> (ReaderPort, Receiver<Command>) {
@@ -55,14 +58,18 @@ impl World {
         let view = View::new(name.clone(), section.clone(), store, progress, Duration::from_secs(60));
         let stop = CancellationToken::new();
         let cluster = Arc::new(Cluster::new(&config.kafka, "test", stop.clone()).unwrap());
-        let ((live, commands), (builder, _)) = (port(), port());
+        let ((live, commands), (builder, _built)) = (port(), port());
         let ports = Ports { live, builder, work: unbounded().0 };
         let rhythm = Rhythm::new(&config);
         let coordinator = Coordinator::new(Arc::new(view), cluster, ports, rhythm, stop);
-        Self { _dir: dir, writer, coordinator, commands }
+        Self { _dir: dir, writer, coordinator, commands, _built }
     }
 
     fn build(&mut self, reason: BuildReason) -> Arc<Slot> {
+        self.build_since(reason, Moment::now())
+    }
+
+    fn build_since(&mut self, reason: BuildReason, begun: Moment) -> Arc<Slot> {
         let plan = BuildPlan {
             partition: 0,
             partitions: 1,
@@ -70,7 +77,7 @@ impl World {
             topic_id: TopicId::new([1; 16]),
             low: Position::ZERO,
             high: Position::new(9),
-            observed_at: Millis::now(),
+            observed_at: begun.at,
             reason,
         };
         self.writer.start_build(&plan).unwrap()
@@ -89,6 +96,10 @@ impl World {
         let mut batch = Batch::new(0, false);
         batch.push(slot.number(), &record, latest_value(&record).unwrap());
         self.writer.apply(&mut batch).unwrap();
+    }
+
+    fn positions(&self) -> BTreeMap<SlotNumber, Position> {
+        self.coordinator.view.store().table().slots().map(|slot| (slot.number(), slot.position())).collect()
     }
 
     fn reach(&mut self, slot: &Slot, position: i64) {

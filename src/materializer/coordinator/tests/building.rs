@@ -1,0 +1,61 @@
+//! Builds that may have missed something, and the room that another takes.
+
+use super::*;
+
+/// A partition of 20 records that serves and was begun to be built anew two days ago; and what time it is.
+fn built_for_days(reason: BuildReason) -> (World, Arc<Slot>, Moment) {
+    let mut world = World::new();
+    let serving = world.build(BuildReason::FirstStart);
+    world.reach(&serving, 20);
+    assert!(world.writer.promote(0).unwrap());
+    let now = Moment::now();
+    serving.set_current(now);
+    let days_ago = Moment { at: Millis::new(now.at.get() - 200_000_000), ..now };
+    let build = world.build_since(reason, days_ago);
+    world.reach(&build, 19);
+    // No disk has room for another.
+    world.coordinator.rhythm.write_buffer = u64::MAX / 4;
+    // Nobody waits for the readers when all end.
+    world.coordinator.stop.cancel();
+    (world, build, now)
+}
+
+/// FAULTS row 24: the process was away meanwhile.
+#[test]
+fn a_build_that_may_have_missed_tombstones_is_not_read_on_nor_handed_over_while_another_waits_for_room() {
+    let (mut world, build, observed_at) = built_for_days(BuildReason::Requested);
+    let before = world.positions();
+    world.coordinator.steer(&TopicState { observed_at, ..state(20, 0) }, &before).unwrap();
+    assert!(world.coordinator.builder.is_empty());
+
+    world.reach(&build, 20);
+    let _ = world.commands.try_iter().count();
+    // The builder has something else to do.
+    world.coordinator.builder.insert(1, Reading::Into(SlotNumber(9)));
+    world.coordinator.finish_builds().unwrap();
+    assert_eq!(world.commands.try_iter().count(), 0);
+}
+
+/// FAULTS row 24: Kafka was away meanwhile.
+#[test]
+fn a_build_made_for_missed_tombstones_that_may_have_missed_more_is_not_read_on() {
+    let (mut world, build, observed_at) = built_for_days(BuildReason::TombstonesExpired);
+    let before = world.positions();
+    world.coordinator.read(Role::Builder, 0, &build).unwrap();
+    let mut is_read_on = |observed_at| {
+        world.coordinator.steer(&TopicState { observed_at, ..state(20, 0) }, &before).unwrap();
+        world.coordinator.builder.contains_key(&0)
+    };
+    assert!(is_read_on(observed_at), "it would never end");
+    let days_later = observed_at.measured + Duration::from_secs(200_000);
+    assert!(!is_read_on(Moment { measured: days_later, ..observed_at }));
+    assert!(!is_read_on(Moment { measured: days_later + Duration::from_secs(1), ..observed_at }));
+}
+
+#[test]
+fn a_build_that_is_replaced_makes_room_for_the_next() {
+    let (mut world, ..) = built_for_days(BuildReason::Requested);
+    let store = Arc::clone(world.coordinator.view.store());
+    world.coordinator.rhythm.write_buffer = store.free_bytes().unwrap() / 4 * 3;
+    assert!(world.coordinator.has_space(0, true, &store.table(), &mut 0));
+}
