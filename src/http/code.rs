@@ -90,7 +90,7 @@ codes! {
         "The path is known, but not with this method."
         "Use one of the methods that `Allow` names.";
     NOT_ACCEPTABLE = "not-acceptable" NOT_ACCEPTABLE final "No acceptable representation"
-        "The view has none of the representations that `Accept` names."
+        "Nothing that `Accept` names can be sent."
         "Use one of those that `available` names, or send no `Accept`.";
     VALUE_NOT_REPRESENTABLE = "value-not-representable" NOT_ACCEPTABLE final "Value has no such representation"
         "The representation is known, but values of this view cannot be shown in it."

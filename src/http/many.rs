@@ -9,7 +9,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
 
 use super::about::{self, VIEW_POSITION, VIEW_STATUS};
-use super::code::Code;
 use super::consistency::Demand;
 use super::entry_document::{push_string, push_text};
 use super::header_text::HeaderText;
@@ -27,16 +26,8 @@ const DOCUMENT_TYPE: &str = "application/json";
 /// # Errors
 /// `not-acceptable`.
 pub(super) fn wants_lines(headers: &HeaderMap) -> Result<bool, Problem> {
-    let types = [DOCUMENT_TYPE, ndjson::CONTENT_TYPE];
-    match representation::best(headers, &types) {
-        Some(best) => Ok(best == ndjson::CONTENT_TYPE),
-        None => {
-            let detail = "`Accept` names nothing that this path can send";
-            Err(Problem::new(Code::NOT_ACCEPTABLE, detail)
-                .available(types.to_vec())
-                .with_header(VARY, VARY_ON))
-        }
-    }
+    let agreed = representation::agree(headers, &[DOCUMENT_TYPE, ndjson::CONTENT_TYPE])?;
+    Ok(agreed == ndjson::CONTENT_TYPE)
 }
 
 /// Reads what meets a demand: `read` is handed the table of slots that does, and is called again where it came to

@@ -118,20 +118,26 @@ impl Representation {
     }
 }
 
-/// Returns the one of some content types that `Accept` likes best; the first where it likes several, or is missing.
-pub(super) fn best(headers: &HeaderMap, content_types: &[&'static str]) -> Option<&'static str> {
+/// Agrees on one of the content types that a path can send, the first where the client likes several.
+///
+/// # Errors
+/// `not-acceptable`, with these types.
+pub(super) fn agree(headers: &HeaderMap, content_types: &[&'static str]) -> Result<&'static str, Problem> {
     let accept = headers.get_all(ACCEPT);
-    if accept.iter().next().is_none() {
-        return content_types.first().copied();
-    }
+    let takes_all = accept.iter().next().is_none();
     let mut best = (0, None);
     for content_type in content_types {
-        let quality = quality_of(&accept, content_type);
+        let quality = if takes_all { 1 } else { quality_of(&accept, content_type) };
         if quality > best.0 {
             best = (quality, Some(*content_type));
         }
     }
-    best.1
+    best.1.ok_or_else(|| {
+        let detail = "`Accept` names nothing that this path can send";
+        Problem::new(Code::NOT_ACCEPTABLE, detail)
+            .available(content_types.to_vec())
+            .with_header(VARY, VARY_ON)
+    })
 }
 
 /// One item of an `Accept` header.

@@ -25,13 +25,14 @@ use super::many;
 use super::openapi::{answers, parameters, problems};
 use super::patience::Patience;
 use super::problem::Problem;
+use super::representation;
 use super::state::AppState;
 use crate::progress::Reason;
 use crate::store::SlotTable;
 use crate::view::View;
 use crate::view::feed::{Before, Feed, Gone};
 
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const EVENT_STREAM: &str = "text/event-stream";
 /// Has a proxy pass events on as they come.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -58,6 +59,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 )]
 pub(super) async fn watch(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let view = state.view(request.uri())?;
+    representation::agree(request.headers(), &[EVENT_STREAM])?;
     let ask = Ask::read(view.config(), request.uri(), request.headers())?;
     if state.health().is_stopping() {
         return Err(Problem::new(Code::SHUTTING_DOWN, "the service stops; watch another instance"));
@@ -108,7 +110,7 @@ fn gone(view: &View) -> Problem {
 fn answer(view: &View, body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, EVENT_STREAM);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     headers.insert(VIEW_STATUS, about::status(view));

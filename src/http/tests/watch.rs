@@ -263,6 +263,14 @@ async fn what_is_wrong_is_told_before_a_watch_begins() {
     ] {
         assert_eq!(fixture.get(&format!("{PATH}{query}")).await.problem(), code, "{query}");
     }
+    for accept in ["*/*", "text/*", "application/json, text/event-stream;q=0.1"] {
+        assert_eq!(fixture.send(Method::HEAD, PATH, &[("accept", accept)]).await.status, StatusCode::OK);
+    }
+    for accept in ["application/json", "*/*, text/event-stream;q=0"] {
+        let answer = fixture.send(Method::GET, PATH, &[("accept", accept)]).await;
+        assert_eq!(answer.problem(), "not-acceptable", "{accept}");
+        assert_eq!(answer.json()["available"], json!(["text/event-stream"]));
+    }
     assert_eq!(fixture.get("/v1/views/nobody/watch").await.problem(), "view-not-found");
     let head = fixture.send(Method::HEAD, PATH, &[]).await;
     assert_eq!((head.status, head.header("content-type")), (StatusCode::OK, "text/event-stream"));
