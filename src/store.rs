@@ -15,6 +15,7 @@ mod open;
 mod options;
 mod range;
 mod rows;
+mod sizes;
 mod slot;
 mod snapshot;
 mod staged;
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rocksdb::{DB, Options, Range, ReadOptions};
+use rocksdb::{DB, Options, ReadOptions};
 
 pub use entries::{Entries, Extent, Step};
 pub use error::{Error, Result};
@@ -38,6 +39,7 @@ pub use open::Opened;
 pub use options::Resources;
 pub use range::{KeyRange, Order};
 pub use rows::Rows;
+pub use sizes::Sizes;
 pub use slot::{Slot, SlotTable};
 pub use snapshot::Snapshot;
 pub use staged::{Staged, Stager};
@@ -55,19 +57,6 @@ pub struct Store {
     identity: Identity,
     /// Shared with the compactions.
     table: Arc<ArcSwap<SlotTable>>,
-}
-
-/// Sizes of a store, estimated by RocksDB.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sizes {
-    /// Keys, deleted ones not yet compacted away included.
-    pub keys_estimated: u64,
-    /// Bytes on disk.
-    pub disk_bytes: u64,
-    /// Bytes of memtables in memory.
-    pub memtable_bytes: u64,
-    /// Bytes of compaction still to be done.
-    pub pending_compaction_bytes: u64,
 }
 
 thread_local! {
@@ -149,32 +138,6 @@ impl Store {
     /// [`Error::Io`] and [`Error::NoSpace`] when that cannot be written down.
     pub fn mark_damaged(&self, detail: &str) -> Result<()> {
         damage::write(&self.dir, detail)
-    }
-
-    /// Returns the bytes a slot takes on disk, estimated; what is still in memory is not counted.
-    #[must_use]
-    pub fn slot_bytes(&self, slot: &Slot) -> u64 {
-        let (start, end) = entry::slot_range(slot.number());
-        self.db.get_approximate_sizes(&[Range::new(&start, &end)]).iter().sum()
-    }
-
-    /// Returns the bytes that are free on the disk of the store; none where the system does not tell.
-    #[must_use]
-    pub fn free_bytes(&self) -> Option<u64> {
-        let disk = rustix::fs::statvfs(&self.dir).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-
-    /// Returns sizes as RocksDB estimates them; zero where it cannot tell.
-    #[must_use]
-    pub fn sizes(&self) -> Sizes {
-        let number = |name| self.db.property_int_value(name).ok().flatten().unwrap_or_default();
-        Sizes {
-            keys_estimated: number("rocksdb.estimate-num-keys"),
-            disk_bytes: number("rocksdb.total-sst-files-size"),
-            memtable_bytes: number("rocksdb.cur-size-all-mem-tables"),
-            pending_compaction_bytes: number("rocksdb.estimate-pending-compaction-bytes"),
-        }
     }
 }
 

@@ -76,6 +76,35 @@ fn what_a_first_restore_left_in_the_first_level_is_compacted_once_it_is_complete
 }
 
 #[test]
+fn few_keys_are_counted_and_bookkeeping_is_not() {
+    let dir = TempDir::new().unwrap();
+    let Opened { store, mut writer, .. } = open(&dir);
+    let slot = writer.start_build(&plan(0, 0)).unwrap().number();
+    assert!(writer.promote(0).unwrap());
+    writer.complete().unwrap();
+    let mut offset = 0;
+    let mut write = |writer: &mut Writer, keys: std::ops::RangeInclusive<u32>, value: Option<&[u8]>| {
+        let mut batch = Batch::new(0, true);
+        for key in keys {
+            put(&mut batch, slot, offset, &key.to_be_bytes(), value);
+            offset += 1;
+        }
+        writer.apply(&mut batch).unwrap();
+        // What an idle view does every few seconds.
+        writer.checkpoint().unwrap();
+        store.sizes().keys_estimated
+    };
+    writer.checkpoint().unwrap();
+    assert_eq!(store.sizes().keys_estimated, 0);
+    for _ in 0..3 {
+        assert_eq!(write(&mut writer, 1..=2, Some(b"v")), 2);
+    }
+    assert_eq!(write(&mut writer, 1..=1, None), 1);
+    assert_eq!(write(&mut writer, 1..=1000, Some(b"v")), 1000);
+    assert!(write(&mut writer, 1001..=1001, Some(b"v")) > 1001, "estimated");
+}
+
+#[test]
 fn entries_and_position_survive_a_restart_together() {
     let dir = TempDir::new().unwrap();
     let Opened { store, mut writer, .. } = open(&dir);

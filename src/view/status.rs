@@ -39,7 +39,7 @@ pub struct ViewStatus {
     pub ready: bool,
     /// Swaps that readers could see.
     pub generation: u64,
-    /// Keys, estimated.
+    /// Keys: counted up to 1000, else estimated.
     pub keys_estimated: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,

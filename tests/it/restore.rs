@@ -187,5 +187,6 @@ fn an_empty_topic_is_live_and_its_404_can_be_trusted() {
     let app = follow(&topic);
     let response = app.get("v", "a");
     assert_eq!((response.status, response.json()["code"].as_str()), (404, Some("key-not-found")));
+    assert_eq!(app.status("v")["keys_estimated"], 0);
     eventually(DEADLINE, "readiness", || (app.get_ops("/readyz").status == 200).then_some(()));
 }
