@@ -183,6 +183,12 @@ impl View {
         condition::ready(&self.store.table(), &self.progress, self.max_staleness)
     }
 
+    /// Returns why a miss says nothing of a key; none where every wanted partition is served.
+    #[must_use]
+    pub fn unserved(&self) -> Option<NotReady> {
+        condition::unserved(&self.store.table(), &self.progress)
+    }
+
     /// Returns the share of the first restore that is done, 0 to 1.
     #[must_use]
     pub fn restored(&self) -> f64 {

@@ -27,11 +27,20 @@ pub(super) fn problem(view: &View, code: &'static Code, detail: impl Into<Cow<'s
 
 /// Makes the problem of a view that has not caught up once.
 pub(super) fn restoring(view: &View) -> Problem {
-    let (reason, detail) = match view.ready() {
-        Err(not_ready) => (not_ready.reason, not_ready.detail),
-        Ok(()) => ("restoring", "the view has caught up just now".to_owned()),
+    restoring_still(view, "")
+}
+
+/// The same, for who was ready to take what there is.
+pub(super) fn not_restored_yet(view: &View) -> Problem {
+    restoring_still(view, "no value of this key was restored so far; ")
+}
+
+fn restoring_still(view: &View, first: &str) -> Problem {
+    let (reason, detail) = match view.unserved() {
+        Some(not_ready) => (not_ready.reason, not_ready.detail),
+        None => ("restoring", "the view has caught up just now".to_owned()),
     };
-    problem(view, Code::VIEW_RESTORING, detail)
+    problem(view, Code::VIEW_RESTORING, format!("{first}{detail}"))
         .because(reason)
         .restored(view.restored())
         .with_header(VIEW_STATUS, status(view))

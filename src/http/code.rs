@@ -127,7 +127,7 @@ codes! {
         "Report it, with the request id.";
     VIEW_RESTORING = "view-restoring" SERVICE_UNAVAILABLE retry "View is still restoring"
         "The view has not caught up with its topic once, so neither a value nor a miss could be trusted."
-        "Try again after `Retry-After` seconds; `progress` and the status of the view tell how far it is.";
+        "Try again after `Retry-After` seconds, or let the service wait: `Prefer: wait=10`; `progress` and the status of the view tell how far it is. A look-up with `allow=restoring` is answered with a value that is there already.";
     VIEW_STALE = "view-stale" SERVICE_UNAVAILABLE retry "View is staler than asked for"
         "The view is not known to have been current within `max_staleness`."
         "Try again after `Retry-After` seconds, or ask for less; `staleness` in `View-Status` tells how it is.";

@@ -105,14 +105,17 @@ impl Demand {
         Ok(table)
     }
 
-    /// A view that does not answer yet has no staleness; that it restores is what there is to say.
+    /// A view that does not answer yet has no staleness; that it restores is what there is to say, unless that is
+    /// allowed.
     fn check_staleness(&self, view: &View, proven: Option<Duration>) -> Result<(), Problem> {
         let Some(most) = self.max_staleness else { return Ok(()) };
-        let Some(staleness) = view.condition().staleness() else { return Ok(()) };
-        if staleness <= most.as_secs_f64() || proven.is_some_and(|proven| proven <= most) {
-            return Ok(());
-        }
-        let detail = format!("the view was last known to be current {staleness:.1} s ago");
+        let detail = match view.condition().staleness() {
+            _ if proven.is_some_and(|proven| proven <= most) => return Ok(()),
+            Some(staleness) if staleness <= most.as_secs_f64() => return Ok(()),
+            Some(staleness) => format!("the view was last known to be current {staleness:.1} s ago"),
+            None if self.allows_restoring => "the view was never known to be current".to_owned(),
+            None => return Ok(()),
+        };
         Err(about::problem(view, Code::VIEW_STALE, detail)
             .with_header(about::VIEW_STATUS, about::status(view)))
     }

@@ -92,6 +92,7 @@ pub(super) fn respond(
     match found {
         Ok(LookUp::Found(entry)) => present(view, ask, &entry),
         Ok(LookUp::Absent(positions)) => Err(absent(view, &positions)),
+        Err(LookUpError::Restoring) if ask.demand.allows_restoring() => Err(about::not_restored_yet(view)),
         Err(LookUpError::Restoring) => Err(about::restoring(view)),
         Err(LookUpError::Store(error)) => Err(about::failed(view, &error)),
     }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -9,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
 
 use super::about::{self, VIEW_POSITION, VIEW_STATUS};
+use super::code::Code;
 use super::consistency::Demand;
 use super::entry_document::{push_string, push_text};
 use super::header_text::HeaderText;
@@ -31,7 +33,7 @@ pub(super) fn wants_lines(headers: &HeaderMap) -> Result<bool, Problem> {
 }
 
 /// Reads what meets a demand: `read` is handed the table of slots that does, and is called again where it came to
-/// none because the view has gone on to another table meanwhile.
+/// none because the view has gone on to another table meanwhile. A view that restores is waited for.
 ///
 /// # Errors
 /// Those of the demand and of `read`.
@@ -43,8 +45,15 @@ pub(super) async fn meeting<T, R: Future<Output = Result<Option<T>, Problem>>>(
 ) -> Result<T, Problem> {
     loop {
         let table = if demand.is_none() { None } else { Some(demand.meet(view, patience).await?) };
-        if let Some(read) = read(table).await? {
-            return Ok(read);
+        // Order matters: in its place before the read, no swap gets by between the read and the wait.
+        let place = (!patience.is_over()).then(|| view.progress().waiters().at_swap());
+        match (read(table).await, place) {
+            (Ok(Some(read)), _) => return Ok(read),
+            (Ok(None), _) => {}
+            (Err(problem), Some(place)) if problem.code() == Code::VIEW_RESTORING => {
+                patience.wait(place.rung(), Duration::ZERO).await?;
+            }
+            (Err(problem), _) => return Err(problem),
         }
     }
 }

@@ -52,6 +52,13 @@ impl Waiters {
         (!is_over()).then_some(place)
     }
 
+    /// Enters the place of those who wait until other slots answer.
+    #[must_use]
+    pub fn at_swap(&self) -> Place<'_, (Partition, Position)> {
+        // No slot gets that far.
+        self.positions.enter((Partition::MAX, Position::new(i64::MAX)))
+    }
+
     /// Enters the place of those who wait until `key` changes.
     #[must_use]
     pub fn at_key(&self, key: &[u8]) -> Place<'_, Box<[u8]>> {

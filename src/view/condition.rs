@@ -162,18 +162,28 @@ pub(super) fn partition_state(
     (State::Stale, reason.or(Some(if known.caught_up() { "behind" } else { "catching-up" })))
 }
 
-pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Duration) -> Result<(), NotReady> {
+/// Returns why a miss says nothing of a key; none where every wanted partition is served.
+pub(super) fn unserved(table: &SlotTable, progress: &Progress) -> Option<NotReady> {
     let wanted = progress.partitions();
     let unserved = wanted.keys().filter(|partition| !table.serving().contains_key(partition)).count();
-    if wanted.is_empty() || (unserved > 0 && !table.was_complete()) {
-        let trouble = progress.trouble();
-        let reason = trouble.as_ref().map_or("restoring", |trouble| trouble.code.as_str());
-        let detail = match trouble {
-            Some(trouble) => trouble.detail,
-            None if wanted.is_empty() => "the partitions of the topic are not known yet".to_owned(),
-            None => format!("{unserved} of {} partitions have not caught up once", wanted.len()),
-        };
-        return Err(NotReady { reason, detail });
+    if unserved == 0 && !wanted.is_empty() {
+        return None;
+    }
+    let trouble = progress.trouble();
+    let reason = trouble.as_ref().map_or("restoring", |trouble| trouble.code.as_str());
+    let detail = match trouble {
+        Some(trouble) => trouble.detail,
+        None if wanted.is_empty() => "the partitions of the topic are not known yet".to_owned(),
+        None => format!("{unserved} of {} partitions have not caught up once", wanted.len()),
+    };
+    Some(NotReady { reason, detail })
+}
+
+pub(super) fn ready(table: &SlotTable, progress: &Progress, max_staleness: Duration) -> Result<(), NotReady> {
+    let wanted = progress.partitions();
+    match unserved(table, progress) {
+        Some(not_ready) if wanted.is_empty() || !table.was_complete() => return Err(not_ready),
+        _ => {}
     }
     let behind = |(partition, known): &(&Partition, &std::sync::Arc<PartitionProgress>)| {
         !known.caught_up() && !is_added(table, **partition)

@@ -168,11 +168,16 @@ impl Missing<'_> {
     }
 
     fn not_reached(&self, view: &View, table: &SlotTable) -> Problem {
-        let (partition, wanted) = (self.target.partition, self.target.position);
-        let detail = match self.at {
-            Some(at) => format!("partition {partition} is at position {at}, the request wants {wanted}"),
-            None => format!("partition {partition} does not answer yet, the request wants position {wanted}"),
+        let partition = self.target.partition;
+        let mut detail = match self.at.map(Position::last) {
+            Some(Some(last)) => format!("partition {partition} is applied up to offset {last}"),
+            Some(None) => format!("nothing of partition {partition} is applied"),
+            None => format!("partition {partition} does not answer yet"),
         };
+        // Offsets of records, as clients name them.
+        if let Some(wanted) = self.target.position.last() {
+            detail += &format!("; the request wants offset {wanted}");
+        }
         let problem = about::problem(view, Code::POSITION_NOT_REACHED, detail)
             .with_header(about::VIEW_STATUS, about::status(view));
         match HeaderText::new().positions(&Positions::of(table)) {

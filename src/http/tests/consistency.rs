@@ -374,6 +374,13 @@ async fn an_incomplete_view_answers_those_who_allow_it_with_what_it_has() {
     {
         assert_eq!(fixture.get(path).await.problem(), "view-restoring", "{path}");
     }
+    let miss = fixture.get("/v1/views/users/keys/nobody?allow=restoring").await.json();
+    assert_eq!(
+        miss["detail"],
+        "no value of this key was restored so far; 2 of 2 partitions have not caught up once"
+    );
+    let fresh = fixture.get(&format!("{PATH}?allow=restoring&max_staleness=1h")).await;
+    assert_eq!(fresh.problem(), "view-stale", "it was never current");
     assert_eq!(fixture.get(&format!("{PATH}?allow=anything")).await.problem(), "bad-parameter");
     // A position is that of a slot which answers, whatever is allowed beside.
     let path = format!("{PATH}?allow=restoring&read_after=0:0");

@@ -162,6 +162,11 @@ impl Fixture {
         }
     }
 
+    /// Takes notice that every partition is served, as the coordinator does.
+    pub(super) fn complete(&mut self) {
+        self.writer.complete().unwrap();
+    }
+
     /// Has a fresh slot of an incarnation of the topic answer for partition 0, filled with records from offset 0.
     pub(super) fn rebuild(&mut self, topic_id: TopicId, records: &[(&[u8], &[u8])]) {
         self.writer.start_build(&BuildPlan { topic_id, ..plan(0) }).unwrap();

@@ -85,12 +85,17 @@ async fn when_time_is_over_the_answer_is_what_there_is() {
 
 #[tokio::test]
 async fn a_view_that_restores_is_waited_for() {
-    let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
-    fixture.put(b"u1", Some(b"1"));
-    let waits = waiting(&fixture, PATH, &[WAIT]).await;
-    fixture.put(b"u1", Some(b"2"));
-    fixture.catch_up();
-    assert_eq!(waits.await.unwrap().text(), "2");
+    for (path, expected) in
+        [(PATH, "2"), ("/v1/views/users/entries", "{\"items\":[{\"key\":\"u1\",\"value\":2")]
+    {
+        let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
+        fixture.put(b"u1", Some(b"1"));
+        let waits = waiting(&fixture, path, &[WAIT]).await;
+        fixture.put(b"u1", Some(b"2"));
+        fixture.catch_up();
+        let answer = waits.await.unwrap();
+        assert!(answer.text().starts_with(expected), "{}", answer.text());
+    }
 }
 
 #[tokio::test]

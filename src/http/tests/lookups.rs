@@ -111,6 +111,18 @@ async fn a_view_that_restores_is_never_asked_for_a_miss() {
 }
 
 #[tokio::test]
+async fn a_miss_says_how_many_partitions_were_added_and_may_hold_the_key() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"1"));
+    fixture.complete();
+    fixture.progress.want(2);
+    assert_eq!(fixture.get(PATH).await.text(), "1");
+    let answer = fixture.get("/v1/views/users/keys/nobody").await;
+    assert_eq!(answer.problem(), "view-restoring");
+    assert_eq!(answer.json()["detail"], "1 of 3 partitions have not caught up once");
+}
+
+#[tokio::test]
 async fn an_entity_tag_spares_the_body_until_the_record_changes() {
     let mut fixture = Fixture::users();
     fixture.put(b"u1", Some(b"1"));
