@@ -164,6 +164,18 @@ impl Changes {
         Ok(ring.steps.iter().skip(skip).take(most).map(Arc::clone).collect())
     }
 
+    /// Leads somebody who has looked at all steps below number `from` over what changed nothing since.
+    pub fn pass_over(&self, from: u64, reached: &mut BTreeMap<Partition, Reached>) {
+        let ring = self.ring.lock();
+        if from != ring.next() {
+            return;
+        }
+        for (partition, reached) in reached {
+            let serving = ring.serving.get(partition).filter(|serving| serving.slot == reached.slot);
+            reached.position = serving.map_or(reached.position, |serving| serving.position);
+        }
+    }
+
     /// Returns the number of the step that comes next, and tells when it grows.
     #[must_use]
     pub fn next(&self) -> watch::Receiver<u64> {

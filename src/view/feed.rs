@@ -188,7 +188,8 @@ impl Feed {
     }
 
     /// Returns the last offset that is known, by partition, and the builds that are.
-    pub fn position(&self) -> (impl Iterator<Item = (Partition, Offset)> + '_, Builds) {
+    pub fn position(&mut self) -> (impl Iterator<Item = (Partition, Offset)> + '_, Builds) {
+        self.view.progress().changes().pass_over(self.next, &mut self.reached);
         let last =
             |(partition, reached): (&Partition, &Reached)| Some((*partition, reached.position.last()?));
         (self.reached.iter().filter_map(last), self.builds)

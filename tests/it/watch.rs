@@ -4,11 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::app::{Connection, TestApp, Watcher, Watching};
+use crate::eventually::eventually;
 use crate::kafka::{Record, TestKafka, TestTopic};
+
+/// Bound on everything a test waits for.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 const PARTITIONS: i32 = 4;
 const KEYS: u64 = 2_000;
@@ -206,6 +211,30 @@ fn a_client_goes_on_after_a_restart_and_is_told_what_happened_meanwhile() {
     watcher.follow_to(&mut watching, &ends(&topic)).expect("a watch that goes on");
     assert_eq!(watcher.resets, ["gap"]);
     watcher.assert_equals(&topic.fold());
+}
+
+#[test]
+fn a_client_that_knows_everything_goes_on_after_a_restart_where_the_log_ends_in_what_changed_nothing() {
+    let topic = TestKafka::shared().topic("watch-aborted").create();
+    topic.put("k", "1");
+    let mut app = TestApp::builder(topic.kafka()).view("v", &topic).start().restored();
+    let mut watcher = Watcher::default();
+    let mut watching = watcher.connect(&app, "v");
+    watcher.follow_to(&mut watching, &ends(&topic)).expect("a watch that goes on");
+    let mut aborted = topic.begin();
+    aborted.put("k", "2");
+    aborted.abort();
+    let end = ends(&topic)[&0];
+    eventually(DEADLINE, "the end of the log", || (app.position("v", 0) == Some(end)).then_some(()));
+    app.terminate();
+    while let Ok(event) = watching.next() {
+        watcher.take(&event);
+    }
+    app.start_again();
+    app.wait_until_restored();
+    let mut watching = watcher.connect(&app, "v");
+    let first = watching.next().expect("an event");
+    assert_eq!((&*first.name, first.id), ("bookmark", watcher.id), "nothing is told again");
 }
 
 #[test]

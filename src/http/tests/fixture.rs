@@ -211,6 +211,19 @@ impl Fixture {
             Record { partition: 0, offset, leader_epoch: None, timestamp, key: Some(key), value, headers };
         let mut batch = Batch::new(0, true).with_value_bytes_max(VALUE_BYTES_MAX);
         batch.push(slot, &record, latest_value(&record).unwrap());
+        self.write(batch);
+        offset.get()
+    }
+
+    /// Passes a record of partition 0 that changes nothing.
+    pub(super) fn pass(&mut self) {
+        let slot = self.writer.store().table().serving()[&0].number();
+        let mut batch = Batch::new(0, true);
+        batch.reach(slot, 0, Offset::new(self.next).next());
+        self.write(batch);
+    }
+
+    fn write(&mut self, mut batch: Batch) {
         let told = telling::before(&self.writer.store().table(), &batch);
         self.writer.apply(&mut batch).unwrap();
         telling::applied(self.progress.changes(), &told, &mut batch);
@@ -219,7 +232,6 @@ impl Fixture {
         self.progress.waiters().reached(serving);
         self.progress.waiters().changed(batch.changed_keys());
         self.next += 1;
-        offset.get()
     }
 
     pub(super) fn data(&self) -> Router {

@@ -321,6 +321,9 @@ async fn a_bookmark_tells_how_fresh_the_view_is_and_where_a_client_can_go_on() {
     // What is not watched moves the position all the same.
     fixture.put(b"u2", Some(b"1"));
     while !watch.next().await.unwrap().id.unwrap().starts_with("v1=0:0;") {}
+    fixture.pass();
+    let id = watch.all(2).await.pop().unwrap().id.unwrap();
+    assert!(id.starts_with("v1=0:1;"), "{id}: a record that changes nothing");
 }
 
 #[tokio::test]

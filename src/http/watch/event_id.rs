@@ -21,7 +21,7 @@ const NOTHING: &str = "v1=;t=";
 pub(super) const NOWHERE: &str = "none";
 
 /// Returns the id that leads on from what `feed` has told.
-pub(super) fn of(feed: &Feed, tag: Option<TopicTag>) -> String {
+pub(super) fn of(feed: &mut Feed, tag: Option<TopicTag>) -> String {
     let (position, Builds(builds)) = feed.position();
     let mut id = "v1=".to_owned();
     let mut separator = "";

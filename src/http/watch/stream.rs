@@ -145,17 +145,20 @@ impl Stream {
             self.writer.push(out, update, nowhere(update))?;
         }
         // All before it is known with the last one.
-        self.writer.push(out, last, self.id().as_deref().or(nowhere(last)))?;
+        let id = self.id();
+        self.writer.push(out, last, id.as_deref().or(nowhere(last)))?;
         self.watcher.count(updates);
         Ok(())
     }
 
     fn bookmark(&mut self, out: &mut Vec<u8>) {
         self.bookmark_at = Instant::now() + self.state.watchers().bookmark_interval();
-        self.writer.push_bookmark(out, self.id().as_deref());
+        let id = self.id();
+        self.writer.push_bookmark(out, id.as_deref());
     }
 
-    fn id(&self) -> Option<String> {
-        self.feed.is_settled().then(|| event_id::of(&self.feed, event_id::tag(self.writer.view())))
+    fn id(&mut self) -> Option<String> {
+        let tag = event_id::tag(self.writer.view());
+        self.feed.is_settled().then(|| event_id::of(&mut self.feed, tag))
     }
 }

@@ -247,6 +247,23 @@ fn who_missed_little_is_not_among_the_first_to_be_overtaken() {
 }
 
 #[test]
+fn what_changed_nothing_is_known_to_who_has_looked_at_all_steps_of_the_slot() {
+    let mut model = Model::new(UNBOUNDED);
+    let Joined { from, mut reached, .. } = model.changes.join();
+    model.act(&Act::Write(0, 0));
+    let (position, slot) = (Position::new(9), reached[&0].slot);
+    model.changes.applied([Applied::new(0, slot, position)]);
+    model.changes.pass_over(from, &mut reached);
+    assert_eq!(reached[&0].position, Position::ZERO, "a step is in between");
+    model.changes.pass_over(from + 1, &mut reached);
+    assert_eq!(reached[&0].position, position);
+    model.act(&Act::Move(0));
+    model.act(&Act::Write(0, 0));
+    model.changes.pass_over(from + 3, &mut reached);
+    assert_eq!(reached[&0], Reached { slot, position }, "another slot is not known");
+}
+
+#[test]
 fn memory_is_bounded_too() {
     let mut model = Model::new(Bounds { bytes: 1000, ..UNBOUNDED });
     for _ in 0..100 {

@@ -18,6 +18,8 @@ enum Act {
     Delete(u8, bool),
     /// More keys of a partition than are told in one go; they are put, or deleted.
     Many(Partition, bool),
+    /// The log goes on with a record that changes nothing.
+    Pass(Partition),
     Rebuild(Partition),
     Drop(Partition),
     /// The client is told one piece.
@@ -38,6 +40,7 @@ fn act(strays: bool) -> impl Strategy<Value = Act> {
         12 => (0..24_u8, stray.clone()).prop_map(|(key, stray)| Act::Put(key, stray)),
         5 => (0..24_u8, stray).prop_map(|(key, stray)| Act::Delete(key, stray)),
         1 => (0..3, any::<bool>()).prop_map(|(partition, put)| Act::Many(partition, put)),
+        2 => (0..3).prop_map(Act::Pass),
         1 => (0..3).prop_map(Act::Rebuild),
         1 => (0..3).prop_map(Act::Drop),
         4 => Just(Act::Read),
@@ -62,6 +65,7 @@ fn run(acts: &[Act], changes: usize, room: usize) {
             Act::Put(key, stray) => world.put(*key, *stray, true),
             Act::Delete(key, stray) => world.put(*key, *stray, false),
             Act::Many(partition, put) => world.put_many(*partition, UPDATES + 44, *put),
+            Act::Pass(partition) => world.pass(*partition),
             Act::Rebuild(partition) => world.rebuild(*partition),
             Act::Drop(partition) => world.drop_and_add(*partition),
             Act::Read => client.read(),
@@ -256,8 +260,8 @@ fn who_was_away_for_a_moment_goes_on_though_the_ring_is_full() {
     let mut world = World::new(3, 10);
     (0..24).for_each(|key| world.put(key, false, true));
     let wanted = Wanted { keys: KeyRange::default(), snapshots: false };
-    let feed = Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Nothing).unwrap();
-    let known = world::known(&feed);
+    let mut feed = Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Nothing).unwrap();
+    let known = world::known(&mut feed);
     world.put(1, false, true);
     let mut feed = Feed::new(&world.view(), &world.room(), wanted, &Before::Known(known)).unwrap();
     // The ring lets its oldest step go for this one.
@@ -325,7 +329,7 @@ fn who_wants_changes_only_is_told_no_snapshot_and_sent_away_where_some_are_lost(
     let wanted = Wanted { keys: KeyRange::default(), snapshots: false };
     let mut feed = Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Nothing).unwrap();
     assert!(feed.advance().unwrap().is_empty() && feed.is_settled());
-    let known = world::known(&feed);
+    let known = world::known(&mut feed);
     world.put(2, false, true);
     assert!(matches!(feed.advance().unwrap()[..], [Update::Put { .. }]));
     assert!(Feed::new(&world.view(), &world.room(), wanted.clone(), &Before::Known(known.clone())).is_ok());

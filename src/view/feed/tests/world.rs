@@ -36,6 +36,8 @@ pub(super) struct World {
     view: Arc<View>,
     writer: Writer,
     logs: Vec<Vec<Logged>>,
+    /// Where each log ends.
+    ends: Vec<i64>,
     now: i64,
     room: Arc<Room>,
 }
@@ -45,7 +47,7 @@ pub(super) fn key(number: u32) -> Vec<u8> {
 }
 
 /// What a client of `feed` would remember.
-pub(super) fn known(feed: &Feed) -> Known {
+pub(super) fn known(feed: &mut Feed) -> Known {
     let (position, builds) = feed.position();
     let positions = position.map(|(partition, last)| (partition, last.next())).collect();
     Known { positions, builds: Some(builds) }
@@ -60,9 +62,9 @@ impl World {
         let progress = Arc::new(Progress::new(bounds));
         let config: ViewConfig = serde_json::from_str(r#"{"topic":"topic"}"#).unwrap();
         let view = View::new("users".parse().unwrap(), config, store, progress, Duration::from_secs(60));
-        let logs = vec![Vec::new(); partitions];
-        let mut world =
-            Self { _dir: dir, view: Arc::new(view), writer, logs, now: 0, room: Room::new(1 << 20) };
+        let (logs, ends) = (vec![Vec::new(); partitions], vec![0; partitions]);
+        let room = Room::new(1 << 20);
+        let mut world = Self { _dir: dir, view: Arc::new(view), writer, logs, ends, now: 0, room };
         for partition in 0..partitions {
             world.rebuild(i32::try_from(partition).unwrap());
         }
@@ -84,6 +86,25 @@ impl World {
 
     fn log(&mut self, partition: Partition) -> &mut Vec<Logged> {
         &mut self.logs[usize::try_from(partition).unwrap()]
+    }
+
+    fn grow(&mut self, partition: Partition) -> i64 {
+        let end = &mut self.ends[usize::try_from(partition).unwrap()];
+        *end += 1;
+        *end - 1
+    }
+
+    /// The log goes on with a record that changes nothing.
+    pub(super) fn pass(&mut self, partition: Partition) {
+        let position = Offset::new(self.grow(partition)).next();
+        let slot = Arc::clone(&self.view.store().table().serving()[&partition]);
+        self.reach(&slot, partition, position);
+    }
+
+    fn reach(&mut self, slot: &Slot, partition: Partition, position: Position) {
+        let mut batch = Batch::new(64, true);
+        batch.reach(slot.number(), partition, position);
+        self.commit(batch);
     }
 
     pub(super) fn put(&mut self, number: u8, stray: bool, has_value: bool) {
@@ -109,10 +130,8 @@ impl World {
             self.now += 1;
             let at = self.now;
             let value = has_value.then(|| at.to_string().into_bytes());
-            let log = self.log(partition);
-            let offset = log.last().map_or(0, |last| last.offset + 1);
-            let logged = Logged { offset, at, key, value };
-            log.push(logged.clone());
+            let logged = Logged { offset: self.grow(partition), at, key, value };
+            self.log(partition).push(logged.clone());
             records.push(logged);
         }
         let slot = Arc::clone(&self.view.store().table().serving()[&partition]);
@@ -129,6 +148,10 @@ impl World {
                 Record { partition, offset, leader_epoch: None, timestamp, key, value, headers: &[] };
             batch.push(slot.number(), &record, latest_value(&record).unwrap());
         }
+        self.commit(batch);
+    }
+
+    fn commit(&mut self, mut batch: Batch) {
         let told = telling::before(&self.view.store().table(), &batch);
         self.writer.apply(&mut batch).unwrap();
         telling::applied(self.view.progress().changes(), &told, &mut batch);
@@ -137,19 +160,20 @@ impl World {
     /// Builds the partition from its log into a fresh slot, and has that one answer.
     pub(super) fn rebuild(&mut self, partition: Partition) {
         let log = self.log(partition).clone();
-        let high = log.last().map_or(0, |last| last.offset + 1);
+        let high = Position::new(self.ends[usize::try_from(partition).unwrap()]);
         let plan = BuildPlan {
             partition,
             partitions: u32::try_from(self.logs.len()).unwrap(),
             cluster_id: "cluster".to_owned(),
             topic_id: TopicId::new([1; 16]),
             low: Position::ZERO,
-            high: Position::new(high),
+            high,
             observed_at: Millis::now(),
             reason: BuildReason::FirstStart,
         };
         let slot = self.writer.start_build(&plan).unwrap();
         self.apply(&slot, partition, &log);
+        self.reach(&slot, partition, high);
         let before = self.view.store().table();
         assert!(self.writer.promote(partition).unwrap());
         telling::moved(self.view.progress().changes(), partition, &before, &self.view.store().table());
@@ -225,7 +249,7 @@ impl Client {
         }
         // The service names a position with the last thing it tells, if there is one to name.
         if self.feed.is_settled() && !told.is_empty() {
-            self.token = Before::Known(known(&self.feed));
+            self.token = Before::Known(known(&mut self.feed));
         }
         told
     }
