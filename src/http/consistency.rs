@@ -22,6 +22,7 @@ use super::problem::Problem;
 use super::query::Query;
 use crate::progress::{LogEnds, Unknown};
 use crate::store::SlotTable;
+use crate::topic_id::TopicTag;
 use crate::view::View;
 
 const READ_AFTER: HeaderName = HeaderName::from_static("read-after");
@@ -66,6 +67,12 @@ impl Demand {
     pub(super) fn is_none(&self) -> bool {
         let Self { after, latest, wait, max_staleness, allows_restoring } = self;
         after.is_none() && !latest && wait.is_none() && max_staleness.is_none() && !allows_restoring
+    }
+
+    /// Leaves out records of another topic than that of the tag.
+    pub(super) fn within(mut self, topic: Option<TopicTag>) -> Self {
+        self.after = self.after.filter(|after| after.tag.is_none() || after.tag == topic);
+        self
     }
 
     /// Returns how long the request would wait.

@@ -84,7 +84,15 @@ async fn begin(
         // Order matters: what a feed that began in that table goes over to, it tells.
         Ok(table.is_none_or(|table| Arc::ptr_eq(&table, &view.store().table())).then_some(feed))
     };
-    let feed = many::meeting(&ask.demand, view, patience, begin).await?;
+    // Who goes on was told a state that met the demand.
+    let goes_on = if ask.comes_back { begin(None).await?.filter(Feed::is_settled) } else { None };
+    let feed = match goes_on {
+        Some(feed) => feed,
+        None => {
+            let demand = if ask.comes_back { ask.demand.within(event_id::tag(view)) } else { ask.demand };
+            many::meeting(&demand, view, patience, begin).await?
+        }
+    };
     let watcher = state.watchers().admit(view)?;
     let writer = Writer::new(view, ask.form, ask.encoding);
     Ok(Stream::new(state, feed, writer, watcher).into_body())

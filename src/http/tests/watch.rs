@@ -300,6 +300,11 @@ async fn a_watch_begins_once_what_it_asks_for_is_applied_and_goes_on_without() {
     );
     let id = watch.synced().await;
     // The same URL again, as a client that comes back by itself asks for it.
+    let of_another = format!("{}{:016x}", &id[..id.len() - 16], 0);
+    for (id, status) in [(&id, StatusCode::OK), (&of_another, StatusCode::GATEWAY_TIMEOUT)] {
+        let again = Watch::open(&fixture, "?read_after=0:40", &[("last-event-id", id)]).await;
+        assert_eq!(again.status, status, "asked again where it begins anew");
+    }
     let foreign = format!("?read_after=0:1;t={TAG}");
     fixture.rebuild(TopicId::new([9; 16]), &[(b"u1", b"3")]);
     let mut again = Watch::open(&fixture, &foreign, &[("last-event-id", &id)]).await;

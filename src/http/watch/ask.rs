@@ -1,6 +1,6 @@
 //! What a watch asks for, read from the raw query and the headers.
 
-use http::{HeaderMap, HeaderName, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::event_id;
 use crate::config::sections::{ValueFormat, ViewConfig};
@@ -31,6 +31,8 @@ pub(super) struct Ask {
     pub(super) from: From,
     /// What is asked of the state it begins with.
     pub(super) demand: Demand,
+    /// The client comes back by itself, to the same URL: what it asks for may be outdated.
+    pub(super) comes_back: bool,
 }
 
 /// Where a client was cut off.
@@ -56,10 +58,8 @@ impl Ask {
         })?;
         let wanted = Wanted { keys: keys(&query, encoding)?, snapshots: snapshots.unwrap_or(true) };
         let (from, demand) = (from(&query, headers)?, Demand::read(headers, &query)?);
-        // Who comes back by itself, to the same URL, was told a state that met the demand.
-        let is_met = headers.contains_key(LAST_EVENT_ID) && matches!(from, From::Known(..));
-        let demand = if is_met { Demand::default() } else { demand };
-        Ok(Self { wanted, form: form(&query, config)?, encoding, from, demand })
+        let comes_back = last_event_id(headers).is_some();
+        Ok(Self { wanted, form: form(&query, config)?, encoding, from, demand, comes_back })
     }
 }
 
@@ -91,10 +91,13 @@ fn form(query: &Query<'_>, config: &ViewConfig) -> Result<Form, Problem> {
     Ok(Form { value: Some(value), origin, one_line: true })
 }
 
+fn last_event_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty())
+}
+
 /// The header goes first: a client that comes back by itself sends it to the same URL.
 fn from(query: &Query<'_>, headers: &HeaderMap) -> Result<From, Problem> {
-    let header = headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty());
-    let id = match header {
+    let id = match last_event_id(headers) {
         Some(id) => Some(id.to_str().unwrap_or_default().into()),
         None => query.text("from")?,
     };
