@@ -114,6 +114,9 @@ fn refused(why: NotBegun) -> Problem {
         NotBegun::NoPartitions => {
             Problem::new(Code::VIEW_RESTORING, "the partitions of the topic are not known yet")
         }
+        NotBegun::WrongCluster => {
+            Problem::new(Code::WRONG_CLUSTER, "the brokers belong to another cluster than the stored view")
+        }
         NotBegun::NoSuchPartition(partition) => {
             Problem::new(Code::BAD_BODY, format!("the topic has no partition {partition}"))
         }

@@ -104,6 +104,9 @@ codes! {
     REBUILD_RUNNING = "rebuild-running" CONFLICT final "A rebuild is running"
         "The view, or a partition that was named, is being rebuilt already."
         "Wait until it is done; `Location` leads to it where it was asked for.";
+    WRONG_CLUSTER = "wrong-cluster" CONFLICT final "View of another cluster"
+        "The brokers belong to another cluster than the stored view, so the view is left as it is."
+        "Check `kafka.bootstrap`. If the move is meant: stop the service, move the view's directory away, and start it.";
     POSITION_GONE = "position-gone" GONE final "Position is too far back"
         "The changes since that position are not kept any more, or the view was built anew since."
         "Watch again with `initial=snapshot`, or without a position.";

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{View, status};
 use crate::position::Partition;
-use crate::progress::{OperationId, Running};
+use crate::progress::{OperationId, Running, TroubleCode};
 use crate::resume::BuildReason;
 use crate::time::Millis;
 
@@ -53,6 +53,8 @@ pub enum OperationState {
 pub enum NotBegun {
     /// The partitions of the topic are not known yet.
     NoPartitions,
+    /// The brokers belong to another cluster than what is stored, which is not touched.
+    WrongCluster,
     /// The topic has no such partition.
     NoSuchPartition(Partition),
     /// An earlier operation has to end first.
@@ -66,6 +68,9 @@ pub(super) fn rebuild(view: &View, partitions: Option<BTreeSet<Partition>>) -> R
     let wanted = view.progress().partitions();
     if wanted.is_empty() {
         return Err(NotBegun::NoPartitions);
+    }
+    if view.progress().trouble().is_some_and(|trouble| trouble.code == TroubleCode::WrongCluster) {
+        return Err(NotBegun::WrongCluster);
     }
     let partitions = partitions.unwrap_or_else(|| wanted.keys().copied().collect());
     if let Some(unknown) = partitions.iter().find(|partition| !wanted.contains_key(partition)) {

@@ -4,6 +4,7 @@ use super::fixture::{Answer, Fixture, send, send_body};
 use crate::config::Secret;
 use crate::config::sections::{KeyFormat, OpsConfig, ValueFormat};
 use crate::position::Position;
+use crate::progress::TroubleCode;
 use crate::resume::BuildReason;
 use crate::store::RowEdit;
 
@@ -126,6 +127,17 @@ async fn an_interface_that_is_off_is_not_there() {
         assert_eq!((answer.status, &*answer.problem()), (StatusCode::NOT_FOUND, "not-found"));
     }
     assert_eq!(fixture.send(Method::POST, REBUILD, &[JSON]).await.problem(), "not-found");
+}
+
+#[tokio::test]
+async fn a_view_of_another_cluster_is_not_rebuilt() {
+    let fixture = Fixture::users();
+    fixture.progress.set_trouble(TroubleCode::WrongCluster, "another cluster".to_owned());
+    let answer = post(&fixture, REBUILD, &[JSON], "{}").await;
+    assert_eq!((answer.status, &*answer.problem()), (StatusCode::CONFLICT, "wrong-cluster"));
+    assert!(fixture.progress.rebuilds().running().is_none());
+    fixture.progress.clear_trouble(|_| true);
+    assert_eq!(post(&fixture, REBUILD, &[JSON], "{}").await.status, StatusCode::ACCEPTED);
 }
 
 #[tokio::test]
