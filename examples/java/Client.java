@@ -102,8 +102,9 @@ public class Client {
      * {@code value_too_large} says how large it is.
      */
     static class Copy {
-        // The JDK reads no JSON. With a library at hand, let that take the data apart.
-        private static final Pattern KEY = Pattern.compile("^\\{(\"key(?:_base64)?\":\"(?:[^\"\\\\]|\\\\.)*\")");
+        // The JDK reads no JSON. With a library at hand, let that take the data apart. (Java matches greedily by recursion:
+        // a long key needs the possessive `++` and `*+`.)
+        private static final Pattern KEY = Pattern.compile("^\\{(\"key(?:_base64)?\":\"(?:[^\"\\\\]++|\\\\.)*+\")");
         private static final Pattern PARTITION = Pattern.compile("\"partition\":(\\d+),\"offset\":\\d+\\}$");
         private static final Pattern PARTITIONS = Pattern.compile("\"partitions\":\\[([\\d,]*)\\]");
 

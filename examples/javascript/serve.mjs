@@ -2,6 +2,7 @@
 //   node serve.mjs URL [PORT]
 import { readFile } from "node:fs/promises";
 import http from "node:http";
+import { pipeline } from "node:stream";
 
 const [url, port = "8000"] = process.argv.slice(2);
 
@@ -15,9 +16,10 @@ http
     const { method, headers } = request;
     const passed = http.request(url + request.url, { method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(response);
+      // Ends the response where the answer breaks off, so that a browser comes back.
+      pipeline(answer, response, () => {});
     });
-    passed.on("error", () => response.writeHead(502).end());
+    passed.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
     response.on("close", () => passed.destroy());
     request.pipe(passed);
   })

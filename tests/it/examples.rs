@@ -1,8 +1,12 @@
 //! The client examples do what they say.
 
 use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -165,6 +169,20 @@ fn the_client_examples_keep_a_copy_of_a_view_over_interruptions() {
     assert!(back.is_some(), "{line}: not printed by {late:?}");
 }
 
+/// The shell example names files by keys.
+#[test]
+fn the_client_examples_keep_a_long_key() {
+    let topic = TestKafka::shared().topic("long").create();
+    let (app, directory) = start(&topic);
+    let examples = examples().into_iter().filter(|example| example.name != "shell");
+    let watches: Vec<_> =
+        examples.map(|example| Watch::start(&example, &app.http_url(), directory.path())).collect();
+    watches.iter().for_each(|watch| watch.wait_for(&format!("synced - {KEYS}")));
+    let key = "k".repeat(8000);
+    topic.put(&*key, "1");
+    watches.iter().for_each(|watch| watch.wait_for(&format!("put {key} {}", KEYS + 1)));
+}
+
 /// `serve.mjs` in front of a service.
 struct Proxy {
     _process: Process,
@@ -172,11 +190,11 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start(app: &TestApp<'_>, port: &str, directory: &Path) -> Self {
+    fn start(service: &str, port: &str, directory: &Path) -> Self {
         let printed = directory.join("proxy");
         let mut command = Command::new("node");
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/javascript/serve.mjs"));
-        command.args([&*app.http_url(), port]).stdout(File::create(&printed).unwrap());
+        command.args([service, port]).stdout(File::create(&printed).unwrap());
         let process = Process::spawn(&mut command).expect("an example");
         let url = eventually(DEADLINE, "serve.mjs says where it is", || {
             let printed = fs::read_to_string(&printed).unwrap();
@@ -194,7 +212,7 @@ fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
     if !examples.iter().any(|example| example.name == "JavaScript") {
         return;
     }
-    let proxy = Proxy::start(&app, "0", directory.path());
+    let proxy = Proxy::start(&app.http_url(), "0", directory.path());
     let watches: Vec<_> =
         examples.iter().map(|example| Watch::start(example, &proxy.url, directory.path())).collect();
     let browser = Browser::open(&format!("{}/?view=users", proxy.url));
@@ -216,7 +234,7 @@ fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
     eventually(DEADLINE, "nobody watches", || (app.watch_metric("watchers") == 0).then_some(()));
     let told = app.watch_metric("events_total");
     app.wait_until_applied("users", &topic.put("away", "3"));
-    let _proxy = Proxy::start(&app, &port, directory.path());
+    let _proxy = Proxy::start(&app.http_url(), &port, directory.path());
     all("put away", KEYS + 2);
     // Each sent the id of its last event: it was told the one change, and nothing from the beginning.
     let clients = watches.len() + browser.iter().count();
@@ -224,6 +242,59 @@ fn clients_and_a_browser_go_on_by_themselves_where_a_connection_broke() {
         (app.watch_metric("events_total") - told, app.watch_metric("resets_total")),
         (clients as u64, 0)
     );
+}
+
+/// Answers one request with the beginning of a stream, and hangs up once `told` says that it has arrived: in order, or
+/// by a reset, as the system does where something was sent that nobody has read.
+fn break_off(service: &TcpListener, in_order: bool, told: &Receiver<()>) {
+    let mut stream = service.accept().unwrap().0;
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut request = [0; 4096];
+    assert_ne!(if in_order { stream.read(&mut request) } else { stream.peek(&mut request) }.unwrap(), 0);
+    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nbegun\r\n").unwrap();
+    told.recv_timeout(DEADLINE).unwrap();
+}
+
+#[test]
+fn the_proxy_example_ends_what_its_service_broke_off_and_goes_on() {
+    if !examples().iter().any(|example| example.name == "JavaScript") {
+        return;
+    }
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = scratch("proxy-");
+    let proxy = Proxy::start(&format!("http://{}", service.local_addr().unwrap()), "0", directory.path());
+    let client = || {
+        let mut client = TcpStream::connect(proxy.url.strip_prefix("http://").unwrap()).unwrap();
+        client.set_read_timeout(Some(DEADLINE)).unwrap();
+        client.write_all(b"GET /v1 HTTP/1.1\r\nhost: here\r\n\r\n").unwrap();
+        client
+    };
+    for in_order in [true, false] {
+        let (service, (begun, told)) = (&service, channel());
+        thread::scope(|scope| {
+            scope.spawn(move || break_off(service, in_order, &told));
+            let (mut client, mut answer, mut piece) = (client(), Vec::new(), [0; 4096]);
+            let ended = loop {
+                match client.read(&mut piece) {
+                    Ok(0) => break Ok(()),
+                    Ok(length) => answer.extend_from_slice(&piece[..length]),
+                    Err(error) => break Err(error.kind()),
+                }
+                if String::from_utf8_lossy(&answer).contains("begun") {
+                    let _ = begun.send(());
+                }
+            };
+            assert!(
+                matches!(ended, Ok(()) | Err(ErrorKind::ConnectionReset)),
+                "in order {in_order}: {ended:?}"
+            );
+            assert!(!answer.ends_with(b"0\r\n\r\n"), "what was broken off looks whole");
+        });
+    }
+    drop(service);
+    let mut answer = [0; 12];
+    client().read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 502");
 }
 
 #[test]
