@@ -12,6 +12,7 @@ use crate::entry::SlotNumber;
 use crate::kafka::{PartitionLog, TopicState};
 use crate::materializer::reader::Command;
 use crate::position::{Partition, Position};
+use crate::progress::WarningCode;
 use crate::resume::{BuildReason, Decision, Facts, Stored, decide, is_late};
 use crate::source::Start;
 use crate::store::{BuildPlan, RowEdit, Slot, SlotTable};
@@ -68,7 +69,7 @@ impl Coordinator {
     }
 
     /// A recreated topic can have fewer partitions. Those of the old one serve until the new one is complete.
-    fn drop_gone(&mut self, state: &TopicState) -> anyhow::Result<()> {
+    pub(super) fn drop_gone(&mut self, state: &TopicState) -> anyhow::Result<()> {
         let table = self.view.store().table();
         let is_gone = |slot: &&Arc<Slot>| {
             slot.topic_id() != state.topic_id && !state.all().any(|known| *known == slot.partition())
@@ -81,6 +82,9 @@ impl Coordinator {
         for partition in gone {
             self.leave(Role::Live, partition)?;
             self.leave(Role::Builder, partition)?;
+            for code in [WarningCode::DiskSpace, WarningCode::OpenTransaction] {
+                self.mind_warning(code, Some(partition), None);
+            }
             if complete {
                 self.ask(|answer| Work::Drop(partition, answer))?;
                 self.ahead.remove(&partition);

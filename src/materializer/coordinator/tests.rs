@@ -261,3 +261,34 @@ fn nobody_rests_for_a_hand_over_that_cannot_come_about() {
     assert!(!is_begun(read(serving.number()), read(serving.number())));
     assert!(is_begun(read(serving.number()), read(build.number())));
 }
+
+#[test]
+fn a_warning_about_a_partition_that_is_gone_is_over() {
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.reach(&slot, 9);
+    assert!(world.writer.promote(0).unwrap());
+    let partition = [WarningCode::DiskSpace, WarningCode::OpenTransaction];
+    partition.iter().for_each(|code| world.coordinator.mind_warning(*code, Some(0), Some("it".to_owned())));
+    let warnings = |world: &World| world.coordinator.view.progress().warnings().list().len();
+    world.coordinator.drop_gone(&state(9, 0)).unwrap();
+    assert_eq!(warnings(&world), 2);
+    let log = state(9, 0).partitions[&0];
+    let recreated =
+        TopicState { topic_id: TopicId::new([2; 16]), partitions: BTreeMap::from([(1, log)]), ..state(9, 0) };
+    world.coordinator.drop_gone(&recreated).unwrap();
+    assert_eq!(warnings(&world), 0);
+}
+
+#[test]
+fn trouble_of_the_view_says_nothing_of_the_mirror() {
+    let world = World::new();
+    let (coordinator, progress) = (&world.coordinator, world.coordinator.view.progress());
+    coordinator.mind_warning(WarningCode::MirrorFailing, None, Some("no right".to_owned()));
+    progress.set_trouble(TroubleCode::BrokerUnreachable, "nobody".to_owned());
+    coordinator.mind_mirror();
+    assert_eq!(progress.warnings().first(), Some(WarningCode::MirrorFailing));
+    progress.clear_trouble(|_| true);
+    coordinator.mind_mirror();
+    assert_eq!(progress.warnings().first(), None);
+}

@@ -32,10 +32,13 @@ impl Coordinator {
         }
     }
 
-    /// Only lag tools and an operator's reset depend on the group. While nobody answers that is said already.
+    /// Only lag tools and an operator's reset depend on the group. While nobody answers that is said already, and
+    /// nothing is known of the group.
     pub(super) fn mind_mirror(&self) {
+        if self.view.progress().trouble().is_some() {
+            return;
+        }
         let failing = self.mirror.as_ref().and_then(Mirror::failing);
-        let failing = failing.filter(|_| self.view.progress().trouble().is_none());
         let detail = failing.map(|why| format!("positions are not mirrored, and a reset is not seen: {why}"));
         self.mind_warning(WarningCode::MirrorFailing, None, detail);
         let in_conflict = self.mirror.as_ref().is_some_and(Mirror::in_conflict);
