@@ -103,7 +103,7 @@ pub(super) struct Coordinator {
     refused: BTreeSet<SlotNumber>,
     /// An end offset that was observed and is not reached yet, and when it was observed.
     ahead: BTreeMap<Partition, (Moment, Position)>,
-    /// Where a slot stood when it last moved, and when that was.
+    /// Where a slot stood when it last moved, and when that was; of slots that are read for a round.
     moved: BTreeMap<SlotNumber, (Position, Instant)>,
     /// Slots that could not be read on, with their partition and where they stood.
     ailing: BTreeMap<SlotNumber, (Partition, Position)>,

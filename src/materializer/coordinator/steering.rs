@@ -291,7 +291,7 @@ impl Coordinator {
     pub(super) fn compare_positions(&mut self) {
         let table = self.view.store().table();
         let progress = Arc::clone(self.view.progress());
-        let (live, ailing) = (&self.live, &mut self.ailing);
+        let (live, moved, ailing) = (&self.live, &self.moved, &mut self.ailing);
         self.ahead.retain(|partition, (observed_at, end)| {
             // A slot that is not followed does not get newer, however far its position once was.
             let slot = table.serving().get(partition).filter(|slot| {
@@ -300,7 +300,10 @@ impl Coordinator {
             let Some(slot) = slot else { return true };
             slot.set_current(*observed_at);
             progress.want(*partition).set_caught_up();
-            ailing.remove(&slot.number());
+            // Whoever was told to read on in this round may fail at once.
+            if moved.contains_key(&slot.number()) {
+                ailing.remove(&slot.number());
+            }
             false
         });
         self.heal(&table);

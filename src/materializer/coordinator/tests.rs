@@ -292,3 +292,29 @@ fn trouble_of_the_view_says_nothing_of_the_mirror() {
     coordinator.mind_mirror();
     assert_eq!(progress.warnings().first(), None);
 }
+
+#[test]
+fn who_fails_as_soon_as_it_reads_has_not_recovered() {
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.reach(&slot, 9);
+    assert!(world.writer.promote(0).unwrap());
+    let before = BTreeMap::from([(slot.number(), slot.position())]);
+    let no_client = || Failure::Other("no client can be made".to_owned());
+    let round = |world: &mut World| world.coordinator.steer(&state(9, 0), &before).unwrap();
+    round(&mut world);
+    for _ in 0..3 {
+        world.fail(slot.number(), no_client());
+        world.coordinator.live.insert(0, Reading::Resting(Instant::now()));
+        round(&mut world);
+        assert_eq!(world.coordinator.live[&0], Reading::Into(slot.number()));
+        assert_eq!(world.trouble(), Some(TroubleCode::Undeliverable), "it may fail at once");
+    }
+    let events = |world: &World| {
+        world.coordinator.view.progress().events().iter().map(|event| event.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(events(&world), ["undeliverable"]);
+    round(&mut world);
+    assert_eq!(world.trouble(), None);
+    assert_eq!(events(&world), ["undeliverable", "recovered"]);
+}
