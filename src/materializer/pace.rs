@@ -9,6 +9,7 @@ pub(super) struct Pace {
     following: AtomicBool,
     /// Zero stands for no bound.
     records_per_second: AtomicU64,
+    rested: AtomicBool,
 }
 
 /// Keeps one reader to its bound. What was not read is not made up for: there are no bursts.
@@ -25,6 +26,11 @@ impl Pace {
 
     pub(super) fn set_following(&self, following: bool) {
         self.following.store(following, Ordering::Relaxed);
+    }
+
+    /// Returns whether the reader has rested for its bound since this was asked last.
+    pub(super) fn has_rested(&self) -> bool {
+        self.rested.swap(false, Ordering::Relaxed)
     }
 
     /// Bounds the records read per second; zero takes the bound away.
@@ -50,10 +56,14 @@ impl Throttle {
 
     /// Returns how long to read nothing; a bound that was taken away holds nobody back.
     pub(super) fn rest(&self, pace: &Pace) -> Duration {
-        match pace.records_per_second.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
+        let rest = match pace.records_per_second.load(Ordering::Relaxed) {
+            0 => return Duration::ZERO,
             _ => self.free_at.saturating_duration_since(Instant::now()),
+        };
+        if !rest.is_zero() {
+            pace.rested.store(true, Ordering::Relaxed);
         }
+        rest
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::SlotTable;
 const REST: Duration = Duration::from_secs(5);
 /// A frozen broker or a right that was revoked raises no event: a partition that does not move for this long
 /// although there is something to read is read anew.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Coordinator {
     /// A partition the source gave up is never forgotten: it is read again after a rest.
@@ -60,6 +60,13 @@ impl Coordinator {
             progress.record_event(code.as_str(), Some(partition), reason.to_owned());
             let code = code.as_str();
             tracing::error!(view = %self.view.name(), partition, code, reason, "cannot read on, will try again");
+        }
+    }
+
+    /// Nothing arrives while the builder keeps to its bound: patience begins anew.
+    pub(super) fn excuse_rests(&mut self) {
+        if self.ports.builder.pace.has_rested() {
+            self.moved.retain(|number, _| !self.builder.values().any(|read| *read == Reading::Into(*number)));
         }
     }
 

@@ -31,6 +31,7 @@ impl Coordinator {
         let table = self.view.store().table();
         let (mut plans, mut promised) = (Vec::new(), 0);
         self.silent = state.silent.keys().copied().collect();
+        self.excuse_rests();
         for (partition, error) in &state.silent {
             self.view.progress().want(*partition);
             // Nothing arrives while nobody answers: patience begins anew.

@@ -5,11 +5,13 @@ mod building;
 use crossbeam_channel::unbounded;
 use tempfile::TempDir;
 
+use super::ailments::PATIENCE;
 use super::*;
 use crate::batch::Batch;
 use crate::config::sections::StoreConfig;
 use crate::interpretation::latest_value;
 use crate::kafka::PartitionLog;
+use crate::materializer::pace::Throttle;
 use crate::materializer::reader::PartitionFailure;
 use crate::position::Offset;
 use crate::progress::WarningCode;
@@ -317,4 +319,28 @@ fn who_fails_as_soon_as_it_reads_has_not_recovered() {
     round(&mut world);
     assert_eq!(world.trouble(), None);
     assert_eq!(events(&world), ["undeliverable", "recovered"]);
+}
+
+#[test]
+fn a_builder_that_rests_for_its_bound_is_not_stuck() {
+    let mut world = World::new();
+    let serving = world.build(BuildReason::FirstStart);
+    world.reach(&serving, 9);
+    assert!(world.writer.promote(0).unwrap());
+    let build = world.build(BuildReason::Requested);
+    let before = BTreeMap::from([serving, build.clone()].map(|slot| (slot.number(), slot.position())));
+    world.coordinator.builder.insert(0, Reading::Into(build.number()));
+    let (pace, mut throttle) = (Arc::clone(&world.coordinator.ports.builder.pace), Throttle::new());
+    let mut troubled = || {
+        let long_ago = Instant::now() - 2 * PATIENCE;
+        world.coordinator.moved.insert(build.number(), (build.position(), long_ago));
+        // There is no builder to be told to read anew.
+        let _ = world.coordinator.steer(&state(9, 0), &before);
+        world.trouble()
+    };
+    pace.set_records_per_second(1);
+    throttle.note(&pace, 1000);
+    assert!(throttle.rest(&pace) > Duration::ZERO);
+    assert_eq!(troubled(), None);
+    assert_eq!(troubled(), Some(TroubleCode::NoProgress));
 }
