@@ -4,6 +4,7 @@ mod changes;
 mod count;
 mod log_ends;
 mod rebuilds;
+mod trouble;
 mod waiters;
 mod warnings;
 mod withheld;
@@ -16,6 +17,7 @@ pub use changes::{Applied, Bounds, Builds, Changes, Joined, Known, Moved, Overfl
 pub use count::Count;
 pub use log_ends::{Answer, LogEnd, LogEnds, Question, Questions, Unknown};
 pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
+pub use trouble::{Trouble, TroubleCode};
 pub use waiters::{Place, Waiters};
 pub use warnings::{Warning, WarningCode, Warnings};
 pub use withheld::{Withheld, Withholding};
@@ -24,6 +26,7 @@ use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::trouble::Cell;
 use crate::entry::SlotNumber;
 use crate::metrics::WriteMetrics;
 use crate::position::{Partition, Position};
@@ -39,7 +42,9 @@ pub struct Progress {
     /// The partitions this view is wanted to hold; data, not a range.
     partitions: RwLock<Arc<BTreeMap<Partition, Arc<PartitionProgress>>>>,
     topic: RwLock<Option<TopicFacts>>,
-    trouble: Mutex<Option<Trouble>>,
+    /// Each has a thread that writes it, and neither ends the other's.
+    source_trouble: Cell,
+    store_trouble: Cell,
     warnings: Warnings,
     conflicts: Count,
     events: Mutex<VecDeque<Event>>,
@@ -63,9 +68,9 @@ pub struct PartitionProgress {
     slot: AtomicU32,
     records: AtomicU64,
     started_at: AtomicI64,
-    trouble: Mutex<Option<Trouble>>,
+    trouble: Cell,
     /// Apart from other trouble: it ends with a fresh slot, not when something can be read again.
-    damage: Mutex<Option<Trouble>>,
+    damage: Cell,
     withholding: Withholding,
 }
 
@@ -82,45 +87,6 @@ pub struct TopicFacts {
     pub partitions: u32,
 }
 
-/// A condition that keeps a view or a partition from being what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// Stable word in kebab-case.
-    pub code: TroubleCode,
-    /// For people: what happened, and what to do where there is something.
-    pub detail: String,
-    /// When it began.
-    pub since: Millis,
-}
-
-/// What kind of trouble it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TroubleCode {
-    /// No broker answers.
-    BrokerUnreachable,
-    /// The cluster has no such topic (any more).
-    TopicMissing,
-    /// A right is missing.
-    Unauthorized,
-    /// The topic is not only compacted, and the view is told to refuse such a topic.
-    PolicyMismatch,
-    /// The bootstrap address leads to another cluster than before.
-    WrongCluster,
-    /// The disk is full; nothing is applied until there is space.
-    DiskFull,
-    /// The store refuses to write.
-    StorageError,
-    /// The log no longer holds what comes next.
-    OutOfRange,
-    /// What the log holds cannot be read.
-    Undeliverable,
-    /// There is something to read and nothing arrives.
-    NoProgress,
-    /// Stored bytes are damaged.
-    StorageCorruption,
-}
-
 /// Something that happened to a view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Event {
@@ -135,26 +101,6 @@ pub struct Event {
     pub partition: Option<Partition>,
     /// For people.
     pub detail: String,
-}
-
-impl TroubleCode {
-    /// Returns the stable word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BrokerUnreachable => "broker-unreachable",
-            Self::TopicMissing => "topic-missing",
-            Self::Unauthorized => "unauthorized",
-            Self::PolicyMismatch => "policy-mismatch",
-            Self::WrongCluster => "wrong-cluster",
-            Self::DiskFull => "disk-full",
-            Self::StorageError => "storage-error",
-            Self::OutOfRange => "out-of-range",
-            Self::Undeliverable => "undeliverable",
-            Self::NoProgress => "no-progress",
-            Self::StorageCorruption => "storage-corruption",
-        }
-    }
 }
 
 impl Progress {
@@ -198,20 +144,26 @@ impl Progress {
         *self.topic.write() = Some(facts);
     }
 
-    /// Returns what is wrong with the view as a whole.
+    /// Returns what is wrong with the view as a whole; the store goes first, for nothing helps before it writes.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
-        self.trouble.lock().clone()
+        self.store_trouble.get().or_else(|| self.source_trouble.get())
     }
 
     /// Records trouble of the view; returns whether it is another kind than before.
     pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
-        set(&self.trouble, code, detail)
+        let cell = if code.is_of_store() { &self.store_trouble } else { &self.source_trouble };
+        cell.set(code, detail)
     }
 
-    /// Ends the trouble of the view if it is of a kind for which `ends` holds; returns what it was.
-    pub fn clear_trouble(&self, ends: impl Fn(TroubleCode) -> bool) -> Option<Trouble> {
-        clear(&self.trouble, ends)
+    /// Takes notice that the topic can be followed; returns what was wrong.
+    pub fn end_source_trouble(&self) -> Option<Trouble> {
+        self.source_trouble.clear()
+    }
+
+    /// Takes notice that the store writes; returns what was wrong.
+    pub fn end_store_trouble(&self) -> Option<Trouble> {
+        self.store_trouble.clear()
     }
 
     /// Returns the last events, oldest first.
@@ -337,12 +289,12 @@ impl PartitionProgress {
     /// Returns what is wrong with the partition.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
-        self.trouble.lock().clone()
+        self.trouble.get()
     }
 
     /// Records trouble of the partition; returns whether it is another kind than before.
     pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
-        set(&self.trouble, code, detail)
+        self.trouble.set(code, detail)
     }
 
     /// Returns what an open transaction keeps back.
@@ -354,37 +306,23 @@ impl PartitionProgress {
     /// Returns what is wrong with the stored bytes of the slot that answers.
     #[must_use]
     pub fn damage(&self) -> Option<Trouble> {
-        self.damage.lock().clone()
+        self.damage.get()
     }
 
     /// Records damage to the slot that answers; returns whether it is news.
     pub fn set_damage(&self, detail: String) -> bool {
-        set(&self.damage, TroubleCode::StorageCorruption, detail)
+        self.damage.set(TroubleCode::StorageCorruption, detail)
     }
 
     /// Takes notice that a fresh slot answers; returns what was wrong with the one before.
     pub fn clear_damage(&self) -> Option<Trouble> {
-        clear(&self.damage, |_| true)
+        self.damage.clear()
     }
 
     /// Ends the trouble of the partition; returns what it was.
     pub fn clear_trouble(&self) -> Option<Trouble> {
-        clear(&self.trouble, |_| true)
+        self.trouble.clear()
     }
-}
-
-fn set(cell: &Mutex<Option<Trouble>>, code: TroubleCode, detail: String) -> bool {
-    let mut trouble = cell.lock();
-    let known = trouble.as_ref().filter(|known| known.code == code);
-    let since = known.map_or_else(Millis::now, |known| known.since);
-    let news = known.is_none();
-    *trouble = Some(Trouble { code, detail, since });
-    news
-}
-
-fn clear(cell: &Mutex<Option<Trouble>>, ends: impl Fn(TroubleCode) -> bool) -> Option<Trouble> {
-    let mut trouble = cell.lock();
-    if trouble.as_ref().is_some_and(|known| ends(known.code)) { trouble.take() } else { None }
 }
 
 #[cfg(test)]

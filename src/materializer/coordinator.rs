@@ -278,11 +278,7 @@ impl Coordinator {
 
     /// Ends the trouble of a topic that could not be followed.
     fn regain(&self) {
-        let ours = |code| {
-            use TroubleCode::{BrokerUnreachable, PolicyMismatch, TopicMissing, Unauthorized, WrongCluster};
-            matches!(code, BrokerUnreachable | PolicyMismatch | TopicMissing | Unauthorized | WrongCluster)
-        };
-        if let Some(over) = self.view.progress().clear_trouble(ours) {
+        if let Some(over) = self.view.progress().end_source_trouble() {
             self.view.progress().record_event("source-back", None, over.detail);
             tracing::info!(view = %self.view.name(), "the topic can be followed");
         }

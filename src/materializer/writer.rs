@@ -245,11 +245,10 @@ impl WriteLoop {
 
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.
     fn retry<T>(&mut self, mut write: impl FnMut(&mut Writer) -> Result<T, Error>) -> anyhow::Result<T> {
-        let ours = |code| matches!(code, TroubleCode::DiskFull | TroubleCode::StorageError);
         loop {
             let error = match write(&mut self.store) {
                 Ok(done) => {
-                    if let Some(over) = self.progress.clear_trouble(ours) {
+                    if let Some(over) = self.progress.end_store_trouble() {
                         self.progress.record_event("storage-recovered", None, over.detail);
                         tracing::info!(topic = self.store.store().identity().topic, "the store writes again");
                     }

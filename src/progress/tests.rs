@@ -7,8 +7,22 @@ fn trouble_of_the_same_kind_is_news_once_and_keeps_its_beginning() {
     let since = progress.trouble().unwrap().since;
     assert!(!progress.set_trouble(TroubleCode::DiskFull, "b".into()));
     assert_eq!(progress.trouble().unwrap().since, since);
-    assert!(progress.clear_trouble(|code| code == TroubleCode::TopicMissing).is_none());
-    assert_eq!(progress.clear_trouble(|_| true).unwrap().detail, "b");
+    assert_eq!(progress.end_store_trouble().unwrap().detail, "b");
+    assert_eq!(progress.trouble(), None);
+}
+
+#[test]
+fn trouble_of_the_topic_and_of_the_store_are_news_once_each_and_end_apart() {
+    let progress = Progress::default();
+    let (source, store) = (TroubleCode::BrokerUnreachable, TroubleCode::DiskFull);
+    let tell = |code| progress.set_trouble(code, String::new());
+    assert_eq!([source, store, source, store].map(tell), [true, true, false, false]);
+    let shown = || progress.trouble().map(|trouble| trouble.code);
+    assert_eq!(shown(), Some(store));
+    assert_eq!(progress.end_store_trouble().unwrap().code, store);
+    assert_eq!((progress.end_store_trouble(), shown()), (None, Some(source)));
+    assert!(progress.end_source_trouble().is_some());
+    assert_eq!(shown(), None);
 }
 
 #[test]

@@ -136,7 +136,7 @@ async fn a_view_of_another_cluster_is_not_rebuilt() {
     let answer = post(&fixture, REBUILD, &[JSON], "{}").await;
     assert_eq!((answer.status, &*answer.problem()), (StatusCode::CONFLICT, "wrong-cluster"));
     assert!(fixture.progress.rebuilds().running().is_none());
-    fixture.progress.clear_trouble(|_| true);
+    fixture.progress.end_source_trouble();
     assert_eq!(post(&fixture, REBUILD, &[JSON], "{}").await.status, StatusCode::ACCEPTED);
 }
 

@@ -26,7 +26,7 @@ async fn a_restoring_view_makes_the_process_alive_but_not_ready() {
         (&"users".into(), &"topic-missing".into())
     );
     fixture.catch_up();
-    fixture.progress.clear_trouble(|_| true);
+    fixture.progress.end_source_trouble();
     assert_eq!(ops(&fixture, "/readyz").await.text(), "ok\n");
     assert_eq!(ops(&fixture, "/readyz?verbose=1").await.json()["ok"], true);
 }

@@ -290,7 +290,7 @@ fn trouble_of_the_view_says_nothing_of_the_mirror() {
     progress.set_trouble(TroubleCode::BrokerUnreachable, "nobody".to_owned());
     coordinator.mind_mirror();
     assert_eq!(progress.warnings().first(), Some(WarningCode::MirrorFailing));
-    progress.clear_trouble(|_| true);
+    progress.end_source_trouble();
     coordinator.mind_mirror();
     assert_eq!(progress.warnings().first(), None);
 }
