@@ -1,4 +1,7 @@
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -6,10 +9,15 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
  * A client of statusquo: look-ups with a cache, reading your own writes, and a copy of a view.
@@ -27,8 +35,16 @@ public class Client {
 
     /** A view, and what was read of it. */
     static class View {
-        private final HttpClient http =
-                HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        private static final ScheduledExecutorService CLOCK = Executors.newSingleThreadScheduledExecutor(work -> {
+            Thread thread = new Thread(work);
+            thread.setDaemon(true);
+            return thread;
+        });
+
+        private final HttpClient http = HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1)
+                .connectTimeout(Duration.ofSeconds(10))
+                .build();
         private final Map<String, Cached> cache = new ConcurrentHashMap<>();
         private final String base;
 
@@ -70,15 +86,23 @@ public class Client {
             while (true) {
                 HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + "/watch"));
                 if (lastId != null) request.header("Last-Event-ID", lastId);
+                ScheduledFuture<?> watchdog = null;
                 try {
-                    HttpResponse<Stream<String>> answer = http.send(request.build(), BodyHandlers.ofLines());
+                    HttpResponse<InputStream> answer = http.send(request.build(), BodyHandlers.ofInputStream());
                     if (answer.statusCode() == 409 || answer.statusCode() == 410) {
                         lastId = null;
                         copy.apply("reset", "{}");
                         continue;
                     }
+                    // A bookmark comes every 15 s: where nothing comes for 40, nobody is there any more.
+                    AtomicLong heard = new AtomicLong(System.nanoTime());
+                    watchdog = CLOCK.scheduleWithFixedDelay(() -> {
+                        if (System.nanoTime() - heard.get() > 40_000_000_000L) close(answer.body());
+                    }, 1, 1, TimeUnit.SECONDS);
+                    BufferedReader lines =
+                            new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8));
                     String event = "", data = "", id = lastId;
-                    for (String line : (Iterable<String>) answer.body()::iterator) {
+                    for (String line; (line = lines.readLine()) != null; heard.set(System.nanoTime())) {
                         if (line.startsWith("event: ")) event = line.substring(7);
                         else if (line.startsWith("data: ")) data = line.substring(6);
                         else if (line.startsWith("id: ")) id = line.substring(4);
@@ -88,10 +112,20 @@ public class Client {
                             event = data = "";
                         }
                     }
-                } catch (IOException | java.io.UncheckedIOException interrupted) {
+                } catch (IOException interrupted) {
                     System.err.println("interrupted: " + interrupted.getMessage());
+                } finally {
+                    if (watchdog != null) watchdog.cancel(false);
                 }
                 Thread.sleep(1000);
+            }
+        }
+
+        private static void close(InputStream body) {
+            try {
+                body.close();
+            } catch (IOException ignored) {
+                // The connection is gone, and that is the aim.
             }
         }
     }
