@@ -21,6 +21,7 @@ use self::event::Writer;
 use self::stream::Stream;
 use super::about::{self, VIEW_STATUS};
 use super::code::Code;
+use super::consistency::Demand;
 use super::many;
 use super::openapi::{answers, parameters, problems};
 use super::patience::Patience;
@@ -85,7 +86,12 @@ async fn begin(
         Ok(table.is_none_or(|table| Arc::ptr_eq(&table, &view.store().table())).then_some(feed))
     };
     // Who goes on was told a state that met the demand.
-    let goes_on = if ask.comes_back { begin(None).await?.filter(Feed::is_settled) } else { None };
+    let goes_on = match ask.comes_back {
+        true => {
+            Some(many::meeting(&Demand::default(), view, patience, &begin).await?).filter(Feed::is_settled)
+        }
+        false => None,
+    };
     let feed = match goes_on {
         Some(feed) => feed,
         None => {

@@ -96,6 +96,11 @@ async fn a_view_that_restores_is_waited_for() {
         let answer = waits.await.unwrap();
         assert!(answer.text().starts_with(expected), "{}", answer.text());
     }
+    let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
+    let headers = [WAIT, ("last-event-id", "none")];
+    let waits = waiting(&fixture, "/v1/views/users/watch?initial=none", &headers).await;
+    fixture.catch_up();
+    assert_eq!(waits.await.unwrap().problem(), "position-gone", "a watch that comes back");
 }
 
 #[tokio::test]
