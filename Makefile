@@ -10,7 +10,7 @@ ifneq ($(shell sccache --version 2> /dev/null),)
 export RUSTC_WRAPPER ?= sccache
 endif
 
-.PHONY: help demo build release test k3 mutants lint fmt openapi bench jars packages-build packages-test first-build-notice clean-cache
+.PHONY: help demo build release test k3 mutants lint fmt openapi bench bench-unchanged jars packages-build packages-test first-build-notice clean-cache
 
 help: ## List these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name what; do printf '  make %-12s %s\n' "$$name" "$$what"; done
@@ -46,6 +46,10 @@ bench: packages-build jars ## Measure against a consumer and a server that do no
 	@scripts/install-packages bench
 	BENCH_DIR="$(CURDIR)/target/bench" cargo bench --bench measure
 
+bench-unchanged: packages-build jars ## Measure look-ups against the last commit before the query API, which is built once
+	@scripts/install-packages bench
+	before=$$(scripts/before); BENCH_DIR="$(CURDIR)/target/bench-unchanged" cargo bench --bench measure -- unchanged "$$before"
+
 mutants: packages-test jars first-build-notice ## Break the code on purpose; the tests must notice each time; takes half an hour
 	@scripts/mutants $(MUTANTS)
 
@@ -63,4 +67,4 @@ first-build-notice:
 		|| echo "The first build compiles RocksDB and librdkafka: 10 to 20 minutes, once. It is kept in $$CARGO_TARGET_DIR"
 
 clean-cache: ## Delete what the builds and tests keep outside the checkout
-	rm -rf "$$STATUSQUO_CACHE/target" "$$STATUSQUO_CACHE/kafka" "$$STATUSQUO_CACHE/mutants"
+	rm -rf "$$STATUSQUO_CACHE/target" "$$STATUSQUO_CACHE/kafka" "$$STATUSQUO_CACHE/mutants" "$$STATUSQUO_CACHE/before"

@@ -3,6 +3,7 @@
 //! Every row compares a figure of ours with a reference measured in the same run: a consumer that does nothing
 //! with what it fetches, a handler that looks nothing up behind the same server, the configured memory budget.
 //! `cargo bench --bench measure -- rebuild` measures the rebuild alone; so do `queries` and `watches`.
+//! `make bench-unchanged` compares look-ups with those of an earlier binary.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +16,8 @@
     reason = "a measurement that meets the unexpected stops, and says where"
 )]
 
+use std::path::Path;
+
 mod load;
 mod machine;
 mod measure;
@@ -24,6 +27,7 @@ mod queries;
 mod rebuild;
 mod report;
 mod service;
+mod unchanged;
 mod watches;
 mod wrk;
 
@@ -55,6 +59,9 @@ fn main() {
         Some(["watches"]) => run(200_000, measure::watches_only),
         Some(["queries"]) => run(2_000_000, measure::queries_only),
         Some(["rebuild", ..]) => run(1_000_000, measure::rebuild),
+        Some(["unchanged", before, ..]) => run(1_000_000, |kafka, topic, records, report| {
+            unchanged::measure(kafka.bootstrap(), topic, records, Path::new(before), report);
+        }),
         _ => run(2_000_000, measure::all),
     }
 }

@@ -10,7 +10,7 @@ use crate::process::Process;
 use crate::rebuild::{self, Source};
 use crate::report::Report;
 use crate::service::{BLOCK_CACHE_MIB, Service, get};
-use crate::wrk::{self, Load};
+use crate::wrk;
 use crate::{queries, watches};
 
 /// Runs of the no-op consumer; the median counts.
@@ -125,29 +125,21 @@ pub fn noop_server() -> (Process, String) {
 
 fn look_ups(service: &Service, records: u64, report: &mut Report) {
     let (noop, address) = noop_server();
-    let (ours, dir) = (service.address("http"), service.dir.path());
-    let run = |seconds| wrk::look_ups(dir, &ours, "v1", records, service.process.id(), seconds);
+    let (http, dir) = (service.address("http"), service.dir.path());
+    let run = |seconds| wrk::look_ups(dir, &http, "v1", records, service.process.id(), seconds);
     let run_noop = |seconds| wrk::look_ups(dir, &address, "noop", records, noop.id(), seconds);
     service.wait_until_calm();
     // Until most of the profiles are in the cache.
     let _ = run(WARM_UP_SECONDS);
-    // In turn, so that a machine whose speed drifts slows both.
-    let rounds: Vec<_> = (0..WRK_ROUNDS).map(|_| (run_noop(WRK_SECONDS), run(WRK_SECONDS))).collect();
-    let mean = |of: &dyn Fn(&(Load, Load)) -> f64| rounds.iter().map(of).sum::<f64>() / rounds.len() as f64;
+    let (reference, ours) = wrk::in_turn(WRK_ROUNDS, || run_noop(WRK_SECONDS), || run(WRK_SECONDS));
     report.at_least(
         "get",
         "requests/s of existing keys against a no-op handler",
-        mean(&|round| round.1.per_second),
-        mean(&|round| round.0.per_second),
+        ours.per_second,
+        reference.per_second,
         0.70,
     );
-    report.at_most(
-        "get_cpu",
-        "CPU us/look-up against a no-op handler",
-        mean(&|round| round.1.cpu_us),
-        mean(&|round| round.0.cpu_us),
-        1.7,
-    );
+    report.at_most("get_cpu", "CPU us/look-up against a no-op handler", ours.cpu_us, reference.cpu_us, 1.7);
 }
 
 fn mib(bytes: u64) -> f64 {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,11 +25,17 @@ pub struct Service {
     pub dir: TempDir,
     pub process: Process,
     pub started: Instant,
-    config: std::path::PathBuf,
+    binary: PathBuf,
+    config: PathBuf,
 }
 
 impl Service {
     pub fn start(bootstrap: &str, topic: &str) -> Self {
+        Self::start_binary(Path::new(env!("CARGO_BIN_EXE_statusquo")), bootstrap, topic)
+    }
+
+    /// As [`Service::start`], of another version.
+    pub fn start_binary(binary: &Path, bootstrap: &str, topic: &str) -> Self {
         let dir = scratch("bench");
         let config = dir.path().join("statusquo.toml");
         let data = dir.path().join("data");
@@ -38,14 +44,14 @@ impl Service {
              \"127.0.0.1:0\"\nadmin = true\n[rebuild]\nparallel = {PARALLEL}\n[store]\nblock_cache = \"{BLOCK_CACHE_MIB}MiB\"\n[views.users]\ntopic = {topic:?}\n"
         );
         fs::write(&config, text).unwrap();
-        let (process, started) = spawn(&config);
-        Self { dir, process, started, config }
+        let (process, started) = spawn(binary, &config);
+        Self { dir, process, started, binary: binary.to_owned(), config }
     }
 
     pub fn kill_and_start_again(&mut self) {
         self.process.kill();
         let _ = fs::remove_file(self.dir.path().join("data/listen.json"));
-        (self.process, self.started) = spawn(&self.config);
+        (self.process, self.started) = spawn(&self.binary, &self.config);
     }
 
     pub fn address(&self, listener: &str) -> String {
@@ -103,9 +109,9 @@ impl Service {
     }
 }
 
-fn spawn(config: &Path) -> (Process, Instant) {
+fn spawn(binary: &Path, config: &Path) -> (Process, Instant) {
     let log = fs::File::create(config.with_extension("log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_statusquo"));
+    let mut command = Command::new(binary);
     command.args(["serve", "--config"]).arg(config).stdout(Stdio::null()).stderr(log);
     let started = Instant::now();
     (Process::spawn(&mut command).unwrap(), started)

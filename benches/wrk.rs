@@ -26,6 +26,17 @@ pub fn look_ups(dir: &Path, address: &str, root: &str, records: u64, server: u32
     run(&script, address, server, seconds)
 }
 
+/// Runs both in turn, so that a machine whose speed drifts slows both; returns the means.
+pub fn in_turn(rounds: usize, reference: impl Fn() -> Load, ours: impl Fn() -> Load) -> (Load, Load) {
+    let (references, ours): (Vec<_>, Vec<_>) = (0..rounds).map(|_| (reference(), ours())).unzip();
+    (mean(&references), mean(&ours))
+}
+
+fn mean(loads: &[Load]) -> Load {
+    let mean = |figure: fn(&Load) -> f64| loads.iter().map(figure).sum::<f64>() / loads.len() as f64;
+    Load { per_second: mean(|load| load.per_second), cpu_us: mean(|load| load.cpu_us) }
+}
+
 fn run(script: &Path, address: &str, server: u32, seconds: u32) -> Load {
     let before = machine::cpu_seconds(server);
     let mut wrk = Command::new("wrk");
