@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-pub use condition::{Condition, NotReady, State};
+pub use condition::{Condition, NotReady, State, is_complete};
 pub use many::Moment;
 pub use operation::{NotBegun, OperationState, OperationStatus};
 pub use status::{PartitionStatus, RebuildStatus, RestoreStatus, ViewStatus, WarningStatus, WithheldStatus};
@@ -239,10 +239,8 @@ impl View {
         table.was_complete() || self.is_complete(&table)
     }
 
-    /// Every wanted partition is served, and there is at least one.
     fn is_complete(&self, table: &SlotTable) -> bool {
-        let wanted = self.progress.partitions();
-        !wanted.is_empty() && wanted.keys().all(|partition| table.serving().contains_key(partition))
+        is_complete(table, &self.progress)
     }
 }
 

@@ -100,6 +100,20 @@ fn a_restart_goes_on_at_the_stored_position_and_reads_nothing_twice() {
 }
 
 #[test]
+fn a_view_is_complete_once_all_partitions_the_topic_is_known_to_have_are_served() {
+    let topic = ScriptedTopic::of(vec![ScriptedPartition::new(vec![row(0, "a", Some("1"))])]);
+    for (partitions, complete) in [(None, false), (Some(2), false), (Some(1), true)] {
+        let mut pipeline = Pipeline::new(&topic, WIDE);
+        partitions.into_iter().for_each(|partitions| pipeline.know_topic(partitions));
+        pipeline.start();
+        pipeline.wait_until_read();
+        // Whatever the writer has still to note, it has noted by then.
+        pipeline.restart();
+        assert_eq!(pipeline.was_complete(), complete, "{partitions:?}");
+    }
+}
+
+#[test]
 fn a_poll_ends_with_a_full_batch_however_much_has_arrived() {
     let records: Vec<_> = (0..50).map(|offset| row(offset, "a", Some(&"x".repeat(1000)))).collect();
     let limits = Limits { records_max: 1000, bytes_max: 3000, staged: None };

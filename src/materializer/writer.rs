@@ -13,7 +13,7 @@ use crate::entry::SlotNumber;
 use crate::position::{Partition, Position};
 use crate::progress::{Progress, TroubleCode};
 use crate::store::{BuildPlan, Error, RowEdit, Store, Writer};
-use crate::view::telling;
+use crate::view::{is_complete, telling};
 
 /// How often a write that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -235,12 +235,11 @@ impl WriteLoop {
     }
 
     fn note_complete(&mut self) -> anyhow::Result<()> {
-        let (table, wanted) = (self.store.store().table(), self.progress.partitions());
-        let served = |partition| table.serving().contains_key(partition);
-        if table.was_complete() || wanted.is_empty() || !wanted.keys().all(served) {
-            return Ok(());
+        let table = self.store.store().table();
+        match !table.was_complete() && is_complete(&table, &self.progress) {
+            true => self.retry(Writer::complete),
+            false => Ok(()),
         }
-        self.retry(Writer::complete)
     }
 
     /// Repeats a write until it works: a full disk is waited out, nothing is skipped.

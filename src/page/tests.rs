@@ -11,7 +11,7 @@ use crate::config::sections::StoreConfig;
 use crate::config::{self, ViewName};
 use crate::interpretation::latest_value;
 use crate::position::{Offset, Position};
-use crate::progress::{Progress, TroubleCode, WarningCode};
+use crate::progress::{Progress, TopicFacts, TroubleCode, WarningCode};
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::store::{BuildPlan, Opened, Resources, Store};
@@ -53,6 +53,8 @@ fn view(dir: &TempDir, applied: i64) -> Arc<View> {
     writer.apply(&mut batch).unwrap();
     writer.promote(0).unwrap();
     let progress = Arc::new(Progress::default());
+    let (cluster_id, topic_id) = ("cluster".to_owned(), TopicId::new([1; 16]));
+    progress.set_topic(TopicFacts { cluster_id, topic_id, topic_id_derived: false, partitions: 1 });
     progress.want(0).set_log(Position::ZERO, Position::new(RECORDS));
     if applied == RECORDS {
         progress.want(0).set_caught_up();

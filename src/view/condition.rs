@@ -83,7 +83,8 @@ impl Condition {
         let trouble = progress.trouble();
         let generation = table.generation();
         let nothing = (State::Restoring, trouble.as_ref().map(|trouble| trouble.code.as_str()));
-        let mut worst = (if wanted.is_empty() { nothing } else { (State::Live, None) }, 0, None);
+        let known = knows_partitions(table, progress);
+        let mut worst = (if known { (State::Live, None) } else { nothing }, 0, None);
         for (partition, known) in wanted.iter() {
             let serving = table.serving().get(partition);
             let (state, reason) = partition_state(table, *partition, known, trouble.as_ref(), now);
@@ -113,6 +114,21 @@ impl Condition {
     pub fn staleness(&self) -> Option<f64> {
         self.age.map(|age| age.saturating_add(self.taken.elapsed()).as_secs_f64())
     }
+}
+
+/// Whether it is known which partitions there are: of a view that never was complete there may be some of which nothing
+/// is stored.
+fn knows_partitions(table: &SlotTable, progress: &Progress) -> bool {
+    let wanted = progress.partitions().len();
+    let all = || progress.topic().is_some_and(|topic| wanted >= topic.partitions as usize);
+    wanted > 0 && (table.was_complete() || all())
+}
+
+/// Returns whether every partition the topic is known to have is served, and there is at least one.
+#[must_use]
+pub fn is_complete(table: &SlotTable, progress: &Progress) -> bool {
+    let served = |partition| table.serving().contains_key(partition);
+    knows_partitions(table, progress) && progress.partitions().keys().all(served)
 }
 
 /// Not served yet, in a view that was complete before.
@@ -162,18 +178,18 @@ pub(super) fn partition_state(
     (State::Stale, reason.or(Some(if known.caught_up() { "behind" } else { "catching-up" })))
 }
 
-/// Returns why a miss says nothing of a key; none where every wanted partition is served.
+/// Returns why a miss says nothing of a key; none where the view is complete.
 pub(super) fn unserved(table: &SlotTable, progress: &Progress) -> Option<NotReady> {
-    let wanted = progress.partitions();
-    let unserved = wanted.keys().filter(|partition| !table.serving().contains_key(partition)).count();
-    if unserved == 0 && !wanted.is_empty() {
+    if is_complete(table, progress) {
         return None;
     }
+    let (known, wanted) = (knows_partitions(table, progress), progress.partitions());
+    let unserved = wanted.keys().filter(|partition| !table.serving().contains_key(partition)).count();
     let trouble = progress.trouble();
     let reason = trouble.as_ref().map_or("restoring", |trouble| trouble.code.as_str());
     let detail = match trouble {
         Some(trouble) => trouble.detail,
-        None if wanted.is_empty() => "the partitions of the topic are not known yet".to_owned(),
+        None if !known => "the partitions of the topic are not known yet".to_owned(),
         None => format!("{unserved} of {} partitions have not caught up once", wanted.len()),
     };
     Some(NotReady { reason, detail })

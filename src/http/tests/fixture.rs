@@ -22,7 +22,7 @@ use crate::entry::SlotNumber;
 use crate::http::{AppState, Health, data_router, ops_router};
 use crate::interpretation::latest_value;
 use crate::position::{Offset, Position};
-use crate::progress::{Bounds, Progress};
+use crate::progress::{Bounds, Progress, TopicFacts};
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::store::{BuildPlan, Opened, Resources, RowEdit, Store, Writer};
@@ -117,6 +117,9 @@ impl Fixture {
                 writer.start_build(&plan(partition)).unwrap();
             }
             progress.want(partition).set_log(Position::ZERO, Position::ZERO);
+        }
+        if let Some(partitions) = u32::try_from(partitions).ok().filter(|count| *count > 0) {
+            progress.set_topic(topic(partitions));
         }
         let config = ViewConfig {
             topic: "profiles".into(),
@@ -305,6 +308,12 @@ impl Answer {
         assert_eq!(document["retryable"], self.headers.contains_key("retry-after"));
         code
     }
+}
+
+/// What the cluster says of a topic with so many partitions.
+pub(super) fn topic(partitions: u32) -> TopicFacts {
+    let cluster_id = "cluster".to_owned();
+    TopicFacts { cluster_id, topic_id: TopicId::new([0; 16]), topic_id_derived: false, partitions }
 }
 
 fn plan(partition: i32) -> BuildPlan {

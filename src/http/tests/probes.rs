@@ -2,10 +2,11 @@ use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 
-use super::fixture::{Answer, Fixture, send};
+use super::fixture::{Answer, Fixture, send, topic};
 use crate::config::sections::{KeyFormat, ValueFormat};
 use crate::position::Position;
 use crate::progress::TroubleCode;
+use crate::view::{Condition, State};
 
 async fn ops(fixture: &Fixture, path: &str) -> Answer {
     send(fixture.ops(), Method::GET, path, &[]).await
@@ -29,6 +30,25 @@ async fn a_restoring_view_makes_the_process_alive_but_not_ready() {
     fixture.progress.end_source_trouble();
     assert_eq!(ops(&fixture, "/readyz").await.text(), "ok\n");
     assert_eq!(ops(&fixture, "/readyz?verbose=1").await.json()["ok"], true);
+}
+
+/// A partition that never had a leader has no slot: after a restart only the cluster tells of it.
+#[tokio::test]
+async fn a_view_that_never_was_complete_is_not_before_all_its_partitions_are_known() {
+    let fixture = Fixture::users();
+    let key = "/v1/views/users/keys/u1";
+    assert_eq!(fixture.get(key).await.status, StatusCode::NOT_FOUND);
+    fixture.progress.set_topic(topic(3));
+    let answer = fixture.get(key).await;
+    assert_eq!((answer.status, &*answer.problem()), (StatusCode::SERVICE_UNAVAILABLE, "view-restoring"));
+    assert_eq!(fixture.get("/v1/views/users/entries").await.problem(), "view-restoring");
+    let condition = Condition::of(&fixture.view().store().table(), &fixture.progress);
+    assert_eq!(condition.state, State::Restoring);
+    let ready = ops(&fixture, "/readyz").await.text().to_owned();
+    assert_eq!(ready, "users: restoring: the partitions of the topic are not known yet\n");
+    fixture.progress.set_topic(topic(2));
+    assert_eq!(fixture.get(key).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(ops(&fixture, "/readyz").await.text(), "ok\n");
 }
 
 #[tokio::test]

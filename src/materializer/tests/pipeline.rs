@@ -17,7 +17,7 @@ use crate::materializer::pace::Pace;
 use crate::materializer::reader::{self, Command, PartitionFailure, Reader};
 use crate::materializer::writer::{self, Work, WriteLoop};
 use crate::position::{Partition, Position};
-use crate::progress::Progress;
+use crate::progress::{Progress, TopicFacts};
 use crate::resume::BuildReason;
 use crate::source::Start;
 use crate::store::{BuildPlan, Opened, Resources, Stager, Store};
@@ -188,6 +188,21 @@ impl Pipeline {
     /// Waits until the writer is done with what it does after the first swap.
     pub(super) fn wait_until_told_restored(&self) {
         self.wait_until(|_| !self.progress.events().is_empty());
+    }
+
+    pub(super) fn was_complete(&self) -> bool {
+        self.store().table().was_complete()
+    }
+
+    /// Takes notice, as the coordinator does, of how many partitions the topic has.
+    pub(super) fn know_topic(&self, partitions: u32) {
+        let facts = TopicFacts {
+            cluster_id: "cluster".to_owned(),
+            topic_id: TOPIC_ID,
+            topic_id_derived: false,
+            partitions,
+        };
+        self.progress.set_topic(facts);
     }
 
     pub(super) fn progress(&self) -> &Arc<Progress> {

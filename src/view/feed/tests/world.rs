@@ -12,7 +12,7 @@ use crate::config::sections::{StoreConfig, ViewConfig};
 use crate::interpretation::latest_value;
 use crate::partitioner::Partitioner;
 use crate::position::Position;
-use crate::progress::{Bounds, Progress};
+use crate::progress::{Bounds, Progress, TopicFacts};
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
@@ -60,6 +60,9 @@ impl World {
         let Opened { store, writer, .. } = Store::open(dir.path(), "topic", &resources, 1).unwrap();
         let bounds = Bounds { changes, ..Bounds::default() };
         let progress = Arc::new(Progress::new(bounds));
+        let (cluster_id, topic_id) = ("cluster".to_owned(), TopicId::new([1; 16]));
+        let count = u32::try_from(partitions).unwrap();
+        progress.set_topic(TopicFacts { cluster_id, topic_id, topic_id_derived: false, partitions: count });
         let config: ViewConfig = serde_json::from_str(r#"{"topic":"topic"}"#).unwrap();
         let view = View::new("users".parse().unwrap(), config, store, progress, Duration::from_secs(60));
         let (logs, ends) = (vec![Vec::new(); partitions], vec![0; partitions]);
