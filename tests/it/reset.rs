@@ -149,6 +149,25 @@ fn a_reset_of_one_partition_rebuilds_that_one() {
     assert_counted(&app, "refused", 0);
 }
 
+/// FAULTS row 45: what was obeyed and signed over is no excuse for what comes after it.
+#[test]
+fn a_reset_to_the_same_offset_is_obeyed_again_however_soon_it_comes() {
+    let kafka = TestKafka::shared();
+    let topic = kafka.topic("reset-again").create();
+    topic.put("a", "1");
+    let group = "g-reset-again";
+    let app = TestApp::builder(kafka).view("v", &topic).set("kafka.group", group);
+    // Long enough for both resets to come between two looks at the group.
+    let app = app.set("kafka.poll_interval", "200ms").set("mirror.interval", "10s").start().restored();
+    app.wait_until_signed("v", group);
+    for generation in [2, 3] {
+        reset(&topic, group, topic.name(), &["--to-earliest"]);
+        app.wait_for_generation("v", generation);
+        app.wait_until_signed("v", group);
+    }
+    assert_told(&app, "obeyed", 2);
+}
+
 /// FAULTS row 44.
 #[test]
 fn a_reset_while_stopped_is_obeyed_exactly_once() {

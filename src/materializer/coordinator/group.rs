@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Coordinator, Mirror};
 use crate::position::{Partition, Position};
 use crate::resume::group::{Committed, Ours, Verdict, judge};
-use crate::store::{RowEdit, SlotTable};
+use crate::store::{PartitionRow, RowEdit, SlotTable};
 
 /// How long the last mirror may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ impl Coordinator {
         self.sign(positions, unsigned)
     }
 
-    /// A group that carries our signature is ours from then on.
+    /// A group that carries our signature is ours from then on, and a reset it shows next is a new one.
     fn mind_confirmation(&mut self) -> anyhow::Result<()> {
         let Some(took) = self.mirror.as_mut().and_then(Mirror::take_confirmed) else { return Ok(()) };
         if took >= LATE {
@@ -58,10 +58,11 @@ impl Coordinator {
         let table = self.view.store().table();
         // A partition that began to serve while the commit was on its way was not in it.
         let was_signed = |partition| self.mirror.as_ref().is_some_and(|mirror| mirror.has_signed(partition));
+        let is_open = |row: PartitionRow| !row.signed || row.settled_reset.is_some();
         let confirmed = table
             .serving()
             .keys()
-            .filter(|partition| !table.row(**partition).signed && was_signed(**partition))
+            .filter(|partition| is_open(table.row(**partition)) && was_signed(**partition))
             .map(|partition| (*partition, RowEdit::Signed))
             .collect();
         self.decide_rows(confirmed)
