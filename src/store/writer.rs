@@ -326,7 +326,10 @@ impl Writer {
             meta::put(&mut write, &meta::partition_key(*partition), &row)?;
             table.rows.insert(*partition, row);
         }
-        self.store.db.write(write)?;
+        // Order matters: the group is signed over a reset next, and no power cut takes that back.
+        let mut options = WriteOptions::default();
+        options.set_sync(edits.iter().any(|(_, edit)| matches!(edit, RowEdit::ObeyReset(_))));
+        self.store.db.write_opt(write, &options)?;
         self.store.table.store(Arc::new(table));
         Ok(())
     }
