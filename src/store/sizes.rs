@@ -3,19 +3,21 @@
 use rocksdb::Range;
 
 use super::Store;
-use super::entries::{Extent, Step};
+use super::entries::{Extent, SKIPPED_MAX, Step};
 use super::error::Result;
 use super::range::{KeyRange, Order};
 use super::slot::Slot;
 use crate::entry;
 
-/// So many keys are counted whenever somebody asks: a fraction of a millisecond.
+/// So many keys are counted whenever somebody asks.
 const COUNTED_MAX: u64 = 1000;
+/// As long as all files take no more than this: a millisecond's worth or two. What memtables hold is not copied.
+const COUNTED_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Sizes of a store.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sizes {
-    /// Keys: counted where they are few, else estimated by RocksDB.
+    /// Keys, estimated: RocksDB counts rows, bookkeeping and every version of a key in a memtable too.
     pub keys_estimated: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
@@ -43,26 +45,31 @@ impl Store {
     /// Returns its sizes; zero where RocksDB cannot tell.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
-        let number = |name| self.db.property_int_value(name).ok().flatten().unwrap_or_default();
-        // Damage is told by those who read a key that is damaged.
-        let counted = self.count_few().ok().flatten();
         Sizes {
-            keys_estimated: counted.unwrap_or_else(|| number("rocksdb.estimate-num-keys")),
-            disk_bytes: number("rocksdb.total-sst-files-size"),
-            memtable_bytes: number("rocksdb.cur-size-all-mem-tables"),
-            pending_compaction_bytes: number("rocksdb.estimate-pending-compaction-bytes"),
+            keys_estimated: self.number("rocksdb.estimate-num-keys"),
+            disk_bytes: self.number("rocksdb.total-sst-files-size"),
+            memtable_bytes: self.number("rocksdb.cur-size-all-mem-tables"),
+            pending_compaction_bytes: self.number("rocksdb.estimate-pending-compaction-bytes"),
         }
     }
 
-    /// Counts the keys of a complete view; none where they are many, or lie behind many that are deleted.
+    /// Counts the keys of a complete view; none where they are many, or it would take long to know.
     ///
-    /// RocksDB counts rows: bookkeeping, which is written every few seconds, and every version of a key in a memtable.
-    fn count_few(&self) -> Result<Option<u64>> {
+    /// # Errors
+    /// [`Error::Corrupt`](super::Error::Corrupt) when stored bytes are damaged.
+    pub fn count_few(&self) -> Result<Option<u64>> {
+        let deletes = ["rocksdb.num-deletes-active-mem-table", "rocksdb.num-deletes-imm-mem-tables"];
+        let deleted: u64 = deletes.map(|name| self.number(name)).iter().sum();
+        if self.number("rocksdb.total-sst-files-size") > COUNTED_BYTES_MAX || deleted > SKIPPED_MAX {
+            return Ok(None);
+        }
         let snapshot = self.snapshot()?;
         if !snapshot.table().was_complete() {
             return Ok(None);
         }
-        let mut entries = snapshot.entries(&KeyRange::default(), Order::Ascending, Extent::Page)?;
+        // There are few deleted keys in all: they are passed in one go.
+        let mut entries =
+            snapshot.entries_in_steps(&KeyRange::default(), Order::Ascending, Extent::Whole, 0)?;
         for count in 0..=COUNTED_MAX {
             match entries.step()? {
                 Step::Entry(..) => {}
@@ -71,5 +78,9 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    fn number(&self, property: &str) -> u64 {
+        self.db.property_int_value(property).ok().flatten().unwrap_or_default()
     }
 }

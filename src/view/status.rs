@@ -39,7 +39,7 @@ pub struct ViewStatus {
     pub ready: bool,
     /// Swaps that readers could see.
     pub generation: u64,
-    /// Keys: counted up to 1000, else estimated.
+    /// Keys: counted up to 1000 that take up to 1 MiB on the disk, else estimated.
     pub keys_estimated: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
@@ -188,7 +188,7 @@ pub(super) fn of(view: &View) -> ViewStatus {
         detail: detail.or_else(|| partitions.iter().find_map(|partition| partition.last_error.clone())),
         ready: view.ready().is_ok(),
         generation: condition.generation,
-        keys_estimated: sizes.keys_estimated,
+        keys_estimated: counted(view).unwrap_or(sizes.keys_estimated),
         disk_bytes: sizes.disk_bytes,
         lag: condition.lag,
         staleness_s: condition.staleness(),
@@ -200,6 +200,13 @@ pub(super) fn of(view: &View) -> ViewStatus {
         partitions,
         events: progress.events(),
     }
+}
+
+fn counted(view: &View) -> Option<u64> {
+    view.store().count_few().unwrap_or_else(|error| {
+        view.note_damage(&error);
+        None
+    })
 }
 
 pub(super) fn restored(view: &View) -> f64 {

@@ -35,7 +35,7 @@ metrics! {
     VIEW_WRITE_ERRORS = "statusquo_view_write_errors" None, "Writes that failed and were tried again";
     VIEW_RESETS = "statusquo_view_resets" None, "Partitions an operator reset in the group, by whether that was obeyed";
     VIEW_BATCH_SECONDS = "statusquo_view_batch" Some(Unit::Seconds), "Time from a batch being handed over to its being readable";
-    VIEW_KEYS = "statusquo_view_keys_estimated" None, "Keys, counted up to 1000; more are estimated by RocksDB";
+    VIEW_KEYS = "statusquo_view_keys_estimated" None, "Keys, counted up to 1000 that take up to 1 MiB on the disk; more are estimated by RocksDB";
     VIEW_DISK_BYTES = "statusquo_view_disk" Some(Unit::Bytes), "Size of the store on disk";
     VIEW_MEMTABLE_BYTES = "statusquo_view_memtable" Some(Unit::Bytes), "Size of the memtables of the store";
     VIEW_COMPACTION_BYTES = "statusquo_view_pending_compaction" Some(Unit::Bytes), "Compaction still to be done, estimated by RocksDB";

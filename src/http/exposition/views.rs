@@ -71,7 +71,7 @@ impl Collector for ViewCollector {
         resets(out, &views)?;
         let batches = views.iter().map(|one| (one.labels(), &one.written.batch_seconds));
         names::VIEW_BATCH_SECONDS.histograms(out, batches)?;
-        by_view(out, &names::VIEW_KEYS, &views, |one| one.sizes.keys_estimated)?;
+        by_view(out, &names::VIEW_KEYS, &views, |one| one.status.keys_estimated)?;
         by_view(out, &names::VIEW_DISK_BYTES, &views, |one| one.sizes.disk_bytes)?;
         by_view(out, &names::VIEW_MEMTABLE_BYTES, &views, |one| one.sizes.memtable_bytes)?;
         by_view(out, &names::VIEW_COMPACTION_BYTES, &views, |one| one.sizes.pending_compaction_bytes)?;
