@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use tokio::time::Instant;
 
 pub(super) use self::body::KEYS_MAX;
 use self::body::{Batch, Members};
@@ -55,8 +56,9 @@ pub(super) async fn look_up(State(state): State<AppState>, request: Request) -> 
     let lines = many::wants_lines(request.headers())?;
     let batch = Arc::new(read(&state, &view, request).await?);
     let mut patience = state.waiting().grant(demand.wait());
+    let streamed = Streamed { batch: Arc::clone(&batch), waits_until: patience.until() };
     let read = async |table| match lines {
-        true => stream(&state, &view, &batch, table).await,
+        true => stream(&state, &view, streamed.clone(), table).await,
         false => read_all(&state, &view, &batch, table).await,
     };
     let answer = many::meeting(&demand, &view, &mut patience, read).await;
@@ -67,11 +69,11 @@ pub(super) async fn look_up(State(state): State<AppState>, request: Request) -> 
 async fn stream(
     state: &AppState,
     view: &Arc<View>,
-    batch: &Arc<Batch>,
+    streamed: Streamed,
     table: Option<Arc<SlotTable>>,
 ) -> Result<Option<(Moment, Body)>, Problem> {
     let turn = state.pools().exports.turn().await?;
-    ndjson::answer(turn, view, state.scan().export_time_max, table, Arc::clone(batch)).await
+    ndjson::answer(turn, view, state.scan().export_time_max, table, streamed).await
 }
 
 async fn read_all(
@@ -128,6 +130,13 @@ fn document(
     push_moment(&mut out, &moment);
     out.push(b'}');
     Ok(Some((moment, out)))
+}
+
+/// A batch as lines.
+#[derive(Clone)]
+struct Streamed {
+    batch: Arc<Batch>,
+    waits_until: Instant,
 }
 
 /// One key of a batch and what was found.
@@ -191,13 +200,14 @@ impl Group {
     }
 }
 
-impl Lined for Arc<Batch> {
+impl Lined for Streamed {
+    /// What has begun does not wait: a view that is not whole is waited for before, as it may hold what is missing.
     fn open<'v>(&self, view: &'v View) -> Result<Snapshot<'v>, LookUpError> {
-        view.snapshot_for_hits()
+        if Instant::now() < self.waits_until { view.snapshot() } else { view.snapshot_for_hits() }
     }
 
     fn write(&self, view: &View, snapshot: &Snapshot<'_>, lines: &mut Lines) -> Result<(), Cut> {
-        self.visit(view, snapshot, |item| lines.push(|out| item.push(out, true)), Cut::from)
+        self.batch.visit(view, snapshot, |item| lines.push(|out| item.push(out, true)), Cut::from)
     }
 }
 

@@ -81,6 +81,11 @@ impl Patience<'_> {
         Instant::now() >= self.until
     }
 
+    /// Returns when there will be nothing left to wait.
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Waits for something as long as the request may, but for `least` in any case.
     ///
     /// # Errors

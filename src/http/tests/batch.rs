@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
+use super::consistency::{seats_taken, until};
 use super::fixture::{Answer, Fixture, TAG, send_body};
 use crate::config::sections::{HttpConfig, KeyFormat, ScanConfig, ValueFormat};
 use crate::position::Position;
@@ -217,6 +218,28 @@ async fn a_view_that_restores_answers_no_batch() {
         let answer = post(&fixture, headers, r#"{"keys":["u1"]}"#).await;
         assert_eq!((answer.status, &*answer.problem()), (StatusCode::SERVICE_UNAVAILABLE, "view-restoring"));
     }
+}
+
+#[tokio::test]
+async fn lines_wait_for_a_partition_that_was_added_as_a_document_does() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"u1", Some(b"1"));
+    fixture.complete();
+    fixture.progress.want(2);
+    let body = r#"{"keys":["u1","nobody"]}"#;
+    let (_, last) = lines(&post(&fixture, &[JSON, LINES], body).await);
+    assert_eq!(last["error"]["code"], "view-restoring", "nothing is to be waited for");
+    let ask = |accept| {
+        let router = fixture.data();
+        let headers = [JSON, accept, ("prefer", "wait=30")];
+        tokio::spawn(async move { send_body(router, Method::POST, PATH, &headers, body).await })
+    };
+    let (document, streamed) = (ask(("accept", "*/*")), ask(LINES));
+    until(|| seats_taken(&fixture) == 2 || streamed.is_finished()).await;
+    fixture.grow();
+    let (items, last) = lines(&streamed.await.unwrap());
+    assert_eq!(document.await.unwrap().json()["items"], json!(items));
+    assert_eq!((&items[1]["found"], &last["end"]), (&json!(false), &json!(true)));
 }
 
 #[tokio::test]

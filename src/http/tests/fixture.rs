@@ -170,6 +170,13 @@ impl Fixture {
         self.writer.complete().unwrap();
     }
 
+    /// Has partition 2 answer, which was added.
+    pub(super) fn grow(&mut self) {
+        self.writer.start_build(&plan(2)).unwrap();
+        self.promote(2);
+        self.progress.waiters().wake_all();
+    }
+
     /// Has a fresh slot of an incarnation of the topic answer for partition 0, filled with records from offset 0.
     pub(super) fn rebuild(&mut self, topic_id: TopicId, records: &[(&[u8], &[u8])]) {
         self.writer.start_build(&BuildPlan { topic_id, ..plan(0) }).unwrap();
