@@ -16,3 +16,4 @@ mod races;
 mod scan;
 mod sockets;
 mod watch;
+mod watch_after;

@@ -94,10 +94,14 @@ async fn begin(
     };
     let feed = match goes_on {
         Some(feed) => feed,
-        None => {
-            let demand = if ask.comes_back { ask.demand.within(event_id::tag(view)) } else { ask.demand };
-            many::meeting(&demand, view, patience, begin).await?
-        }
+        None => match many::meeting(&ask.demand, view, patience, &begin).await {
+            // A position of a topic that is gone is reached no more: the client is told so by its reset.
+            Err(problem) if ask.comes_back && problem.code() == Code::POSITION_FOREIGN => {
+                let demand = ask.demand.within(event_id::tag(view));
+                many::meeting(&demand, view, patience, begin).await?
+            }
+            feed => feed?,
+        },
     };
     let watcher = state.watchers().admit(view)?;
     let writer = Writer::new(view, ask.form, ask.encoding);

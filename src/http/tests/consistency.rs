@@ -25,7 +25,7 @@ pub(super) fn followed() -> Fixture {
     fixture
 }
 
-fn know_topic(fixture: &Fixture, topic_id: TopicId) {
+pub(super) fn know_topic(fixture: &Fixture, topic_id: TopicId) {
     let cluster_id = "cluster".to_owned();
     fixture.progress.set_topic(TopicFacts { cluster_id, topic_id, topic_id_derived: false, partitions: 2 });
 }
@@ -64,13 +64,13 @@ pub(super) fn seats_taken(fixture: &Fixture) -> i64 {
 }
 
 /// Tells how far the log reaches as long as it lives, and counts the questions.
-struct Broker {
+pub(super) struct Broker {
     asked: Arc<AtomicUsize>,
     _stop: DropGuard,
 }
 
 impl Broker {
-    fn start(
+    pub(super) fn start(
         progress: &Arc<Progress>,
         answer: impl Fn(usize) -> Result<LogEnds, Unknown> + Send + 'static,
     ) -> Self {
@@ -91,7 +91,7 @@ impl Broker {
     }
 }
 
-fn ends(topic_id: TopicId, partitions: &[i64]) -> LogEnds {
+pub(super) fn ends(topic_id: TopicId, partitions: &[i64]) -> LogEnds {
     let end = |end: &i64| LogEnd { visible: Position::new(*end), written: Position::new(*end) };
     LogEnds { topic_id, partitions: (0..).zip(partitions.iter().map(end)).collect() }
 }
