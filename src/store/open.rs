@@ -98,10 +98,16 @@ fn open_whole(dir: &Path, topic: &str, resources: &Resources) -> Result<(Arc<Sto
     assemble(db, options, dir.to_owned(), identity, table)
 }
 
+/// Seconds until a file of the last level is rewritten only because no snapshot needs its sequence numbers any more. By
+/// itself RocksDB does so at the end of the next batch, page or export, for as many bytes as were written lately.
+const REWRITTEN_AFTER: (&str, &str) = ("bottommost_file_compaction_delay", "86400");
+
 /// The one column family is named, so that there is a handle of it for reads of many keys.
 fn open_database(options: &Options, path: &Path) -> std::result::Result<DB, rocksdb::Error> {
     let family = ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options.clone());
-    DB::open_cf_descriptors(options, path, [family])
+    let db = DB::open_cf_descriptors(options, path, [family])?;
+    db.set_options(&[REWRITTEN_AFTER])?;
+    Ok(db)
 }
 
 fn assemble(
