@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Coordinator, Reading, Role};
 use crate::materializer::writer::Work;
 use crate::position::Partition;
+use crate::resume::Decision;
 use crate::store::{BuildPlan, Slot, SlotTable};
 
 /// A build this close to the serving slot is handed over: the live reader rests only for that long.
@@ -35,7 +36,7 @@ impl Coordinator {
                 _ => Role::Live,
             };
             if let Some(slot) = table.slots().find(|slot| slot.number() == number) {
-                self.read(role, partition, slot)?;
+                self.follow(role, slot, Decision::Continue)?;
             }
         }
         Ok(())

@@ -166,8 +166,7 @@ impl Coordinator {
             cluster_id: slot.cluster_id(),
             topic_id: slot.topic_id(),
             position,
-            // What is filled is begun anew if it takes too long, and only what serves is read on.
-            in_time: if serves { slot.in_time() } else { position },
+            in_time: slot.in_time(),
             age: if serves { slot.age(now) } else { Some(now.at.since(build.started_at)) },
             filling: fresh.then_some(build.reason),
             target: (!serves).then_some(build.high),
@@ -182,7 +181,7 @@ impl Coordinator {
     }
 
     /// Has the slot read on if the log still holds what comes next; returns why it has to be replaced, if so.
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         role: Role,
         slot: &Arc<Slot>,
@@ -194,7 +193,11 @@ impl Coordinator {
             Decision::Halt => (None, false),
         };
         match can_go_on {
-            true => self.read(role, slot.partition(), slot)?,
+            true => {
+                // A hand-over reads on as well, but looks at nothing: what it may have missed is still to be judged.
+                self.followed.insert(slot.number(), Moment::now());
+                self.read(role, slot.partition(), slot)?;
+            }
             false => self.leave(role, slot.partition())?,
         }
         Ok(reason)
@@ -232,7 +235,6 @@ impl Coordinator {
     /// Has a reader read on where a slot stands, unless it does already or rests.
     pub(super) fn read(&mut self, role: Role, partition: Partition, slot: &Arc<Slot>) -> anyhow::Result<()> {
         let number = slot.number();
-        self.followed.insert(number, Moment::now());
         match self.reading(role).get(&partition) {
             Some(Reading::Into(into)) if *into == number => return Ok(()),
             Some(Reading::Resting(until)) if *until > Instant::now() => return Ok(()),

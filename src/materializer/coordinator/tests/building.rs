@@ -1,6 +1,7 @@
 //! Builds that may have missed something, and the room that another takes.
 
 use super::*;
+use crate::resume::Decision;
 
 /// A partition of 20 records that serves and was begun to be built anew two days ago; and what time it is.
 fn built_for_days(reason: BuildReason) -> (World, Arc<Slot>, Moment) {
@@ -41,7 +42,7 @@ fn a_build_that_may_have_missed_tombstones_is_not_read_on_nor_handed_over_while_
 fn a_build_made_for_missed_tombstones_that_may_have_missed_more_is_not_read_on() {
     let (mut world, build, observed_at) = built_for_days(BuildReason::TombstonesExpired);
     let before = world.positions();
-    world.coordinator.read(Role::Builder, 0, &build).unwrap();
+    world.coordinator.follow(Role::Builder, &build, Decision::Continue).unwrap();
     let mut is_read_on = |observed_at| {
         world.coordinator.steer(&TopicState { observed_at, ..state(20, 0) }, &before).unwrap();
         world.coordinator.builder.contains_key(&0)
@@ -50,6 +51,25 @@ fn a_build_made_for_missed_tombstones_that_may_have_missed_more_is_not_read_on()
     let days_later = observed_at.measured + Duration::from_secs(200_000);
     assert!(!is_read_on(Moment { measured: days_later, ..observed_at }));
     assert!(!is_read_on(Moment { measured: days_later + Duration::from_secs(1), ..observed_at }));
+}
+
+/// FAULTS row 24: Kafka was away meanwhile, and the builder read on before anybody had asked.
+#[test]
+fn a_build_made_for_missed_tombstones_that_outran_the_next_look_is_not_taken_for_whole() {
+    let (mut world, build, observed_at) = built_for_days(BuildReason::TombstonesExpired);
+    world.coordinator.follow(Role::Builder, &build, Decision::Continue).unwrap();
+    world.coordinator.followed.insert(build.number(), Moment { at: build.build().started_at, ..observed_at });
+    world.reach(&build, 20);
+    let look = TopicState { observed_at, ..state(20, 0) };
+    let before = world.positions();
+    world.coordinator.steer(&look, &before).unwrap();
+    assert!(world.coordinator.builder.is_empty());
+
+    // As after a hand-over between two looks.
+    assert!(world.writer.promote(0).unwrap());
+    world.coordinator.read(Role::Live, 0, &build).unwrap();
+    let before = world.positions();
+    assert!(world.coordinator.steer(&look, &before).is_err(), "there is no writer to note a wanted build");
 }
 
 #[test]
