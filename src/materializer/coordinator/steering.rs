@@ -280,6 +280,10 @@ impl Coordinator {
 
     /// A process that was frozen, or cut off, reads on before it asks how far the log reaches: by then it looks current.
     fn note_in_time(&self, table: &SlotTable) {
+        // What is configured may be more than the topic keeps.
+        if self.settings_at.is_none() {
+            return;
+        }
         let kept = self.tombstones_kept();
         for slot in table.serving().values() {
             // Order matters: the position is not newer than the age.

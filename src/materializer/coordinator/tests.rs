@@ -63,7 +63,8 @@ impl World {
         let ((live, commands), (builder, _built)) = (port(), port());
         let ports = Ports { live, builder, work: unbounded().0 };
         let rhythm = Rhythm::new(&config);
-        let coordinator = Coordinator::new(Arc::new(view), cluster, ports, rhythm, stop);
+        let mut coordinator = Coordinator::new(Arc::new(view), cluster, ports, rhythm, stop);
+        coordinator.settings_at = Some(Instant::now());
         Self { _dir: dir, writer, coordinator, commands, _built }
     }
 
@@ -220,6 +221,21 @@ fn a_process_that_was_frozen_and_read_on_before_it_asked_misses_no_tombstone() {
     assert!(is_read_on(30, now));
     assert!(is_read_on(30, days_ago), "there was nothing to be missed");
     assert!(!is_read_on(40, days_ago));
+}
+
+/// FAULTS row 24: killed before Kafka was back, it would be taken for in time by the next start.
+#[test]
+fn nothing_was_read_in_time_before_it_is_known_how_long_the_topic_keeps_tombstones() {
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.reach(&slot, 20);
+    assert!(world.writer.promote(0).unwrap());
+    world.coordinator.settings_at = None;
+    world.coordinator.compare_positions();
+    assert_eq!(slot.in_time(), Position::ZERO);
+    world.coordinator.settings_at = Some(Instant::now());
+    world.coordinator.compare_positions();
+    assert_eq!(slot.in_time(), slot.position());
 }
 
 /// FAULTS row 40.
