@@ -30,6 +30,8 @@ pub(super) struct Mirror {
     repeated: Instant,
     /// What the group holds, as far as commits were confirmed since the process started.
     known: BTreeMap<Partition, Position>,
+    /// Where an operator set the group beyond the position, while that is not signed over.
+    refused: BTreeMap<Partition, Position>,
     /// Why the group could not be read or written when that was tried last.
     failing: Option<String>,
     /// When another instance's signature was seen last.
@@ -48,6 +50,7 @@ impl Mirror {
             next: now,
             repeated: now,
             known,
+            refused: BTreeMap::new(),
             on_its_way,
             confirmed,
             failing: None,
@@ -74,6 +77,11 @@ impl Mirror {
     /// Returns whether this process has signed `partition`.
     pub(super) fn has_signed(&self, partition: Partition) -> bool {
         self.known.contains_key(&partition)
+    }
+
+    /// Takes notice that the group was set to `position` in vain; returns whether that is news.
+    pub(super) fn refuse(&mut self, partition: Partition, position: Position) -> bool {
+        self.refused.insert(partition, position) != Some(position)
     }
 
     /// Takes notice that another instance signs as well, as was seen then.
@@ -109,10 +117,16 @@ impl Mirror {
         let Some((commit, _)) = &self.on_its_way else { return };
         let Some(outcome) = commit.poll(wait) else { return };
         if let Some((_, positions)) = self.on_its_way.take().filter(|_| outcome.is_ok()) {
-            self.known = positions;
-            self.confirmed = Some(self.repeated.elapsed());
+            self.confirm(positions);
         }
         self.note(outcome);
+    }
+
+    /// Takes notice that the group holds `positions`.
+    pub(super) fn confirm(&mut self, positions: BTreeMap<Partition, Position>) {
+        self.known = positions;
+        self.refused.clear();
+        self.confirmed = Some(self.repeated.elapsed());
     }
 
     /// Returns how long a commit took, once after it was confirmed.

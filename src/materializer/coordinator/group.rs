@@ -69,7 +69,7 @@ impl Coordinator {
     }
 
     /// Returns what is to be decided, and whether the group has to be signed whatever moved.
-    fn judge_group(
+    pub(super) fn judge_group(
         &mut self,
         table: &SlotTable,
         positions: &BTreeMap<Partition, Position>,
@@ -100,6 +100,14 @@ impl Coordinator {
                     edits.push((*partition, RowEdit::ObeyReset(at)));
                 }
                 Verdict::Forward => {
+                    // While nothing can be signed over it it is seen time and again.
+                    if !self
+                        .mirror
+                        .as_mut()
+                        .is_some_and(|mirror| mirror.refuse(*partition, Position::new(at)))
+                    {
+                        continue;
+                    }
                     let detail = format!(
                         "the group was set to {at}, beyond position {position}: that would skip records; the position \
                          stays and is mirrored again"

@@ -17,6 +17,7 @@ use crate::position::Offset;
 use crate::progress::WarningCode;
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
+use crate::resume::group::Committed;
 use crate::source::Failure;
 use crate::store::{BuildPlan, Opened, Resources, Store, Writer};
 use crate::time::Millis;
@@ -236,6 +237,28 @@ fn nothing_was_read_in_time_before_it_is_known_how_long_the_topic_keeps_tombston
     world.coordinator.settings_at = Some(Instant::now());
     world.coordinator.compare_positions();
     assert_eq!(slot.in_time(), slot.position());
+}
+
+/// FAULTS row 47.
+#[test]
+fn a_reset_is_refused_once_however_often_the_group_is_looked_at_before_it_is_signed_over() {
+    let mut world = World::new();
+    let slot = world.build(BuildReason::FirstStart);
+    world.reach(&slot, 20);
+    assert!(world.writer.promote(0).unwrap());
+    world.writer.decide(&[(0, RowEdit::Signed)]).unwrap();
+    let positions = BTreeMap::from([(0, slot.position())]);
+    let refused = |world: &mut World, at| {
+        let (table, metadata) = (world.coordinator.view.store().table(), String::new());
+        let committed = BTreeMap::from([(0, Committed { position: Position::new(at), metadata })]);
+        let (edits, unsigned) = world.coordinator.judge_group(&table, &positions, &committed);
+        assert!(edits.is_empty() && unsigned);
+        let progress = world.coordinator.view.progress();
+        (progress.metrics().resets_refused.get(), progress.events().len())
+    };
+    assert_eq!([30, 30, 40, 40].map(|at| refused(&mut world, at)), [(1, 1), (1, 1), (2, 2), (2, 2)]);
+    world.coordinator.mirror.as_mut().unwrap().confirm(positions.clone());
+    assert_eq!(refused(&mut world, 40), (3, 3));
 }
 
 /// FAULTS row 40.
