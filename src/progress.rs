@@ -144,10 +144,15 @@ impl Progress {
         *self.topic.write() = Some(facts);
     }
 
-    /// Returns what is wrong with the view as a whole; the store goes first, for nothing helps before it writes.
+    /// Returns what is wrong with the view as a whole. The store goes first, for nothing helps before it writes; but not
+    /// where nothing is to be written.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
-        self.store_trouble.get().or_else(|| self.source_trouble.get())
+        let source = self.source_trouble.get();
+        match source.as_ref().is_some_and(|trouble| trouble.code.leaves_nothing_to_write()) {
+            true => source,
+            false => self.store_trouble.get().or(source),
+        }
     }
 
     /// Records trouble of the view; returns whether it is another kind than before.

@@ -26,6 +26,20 @@ fn trouble_of_the_topic_and_of_the_store_are_news_once_each_and_end_apart() {
 }
 
 #[test]
+fn a_full_disk_does_not_hide_that_there_is_nothing_to_write() {
+    let progress = Progress::default();
+    progress.set_trouble(TroubleCode::DiskFull, String::new());
+    let shown = |code| {
+        progress.set_trouble(code, String::new());
+        progress.trouble().unwrap().code
+    };
+    for code in [TroubleCode::TopicMissing, TroubleCode::WrongCluster, TroubleCode::PolicyMismatch] {
+        assert_eq!(shown(code), code);
+    }
+    assert_eq!(shown(TroubleCode::BrokerUnreachable), TroubleCode::DiskFull);
+}
+
+#[test]
 fn only_the_last_events_are_kept() {
     let progress = Progress::default();
     for number in 0..25 {

@@ -71,6 +71,11 @@ impl TroubleCode {
     pub(super) fn is_of_store(self) -> bool {
         matches!(self, Self::DiskFull | Self::StorageError)
     }
+
+    /// Returns whether the topic cannot be followed before a person has seen to it, however well the store writes.
+    pub(super) fn leaves_nothing_to_write(self) -> bool {
+        matches!(self, Self::TopicMissing | Self::WrongCluster | Self::PolicyMismatch)
+    }
 }
 
 impl Cell {

@@ -133,6 +133,7 @@ async fn an_interface_that_is_off_is_not_there() {
 async fn a_view_of_another_cluster_is_not_rebuilt() {
     let fixture = Fixture::users();
     fixture.progress.set_trouble(TroubleCode::WrongCluster, "another cluster".to_owned());
+    fixture.progress.set_trouble(TroubleCode::DiskFull, "no space".to_owned());
     let answer = post(&fixture, REBUILD, &[JSON], "{}").await;
     assert_eq!((answer.status, &*answer.problem()), (StatusCode::CONFLICT, "wrong-cluster"));
     assert!(fixture.progress.rebuilds().running().is_none());
