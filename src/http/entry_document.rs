@@ -5,6 +5,7 @@ use std::io::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use memchr::{memchr2, memchr2_iter};
 use serde::de::IgnoredAny;
 
 use super::code::Code;
@@ -122,7 +123,7 @@ fn push_value(out: &mut Vec<u8>, format: ValueFormat, one_line: bool, value: &[u
             let start = out.len();
             out.extend_from_slice(value);
             if one_line {
-                join_lines(out, start);
+                join_lines(out.get_mut(start..).unwrap_or_default());
             }
         }
         (ValueFormat::Text, Some(text)) => {
@@ -154,7 +155,7 @@ fn is_embeddable(json: &str) -> bool {
 
 /// Looks at valid JSON only. Few values have enough brackets to be looked at closely.
 fn is_too_deep(json: &[u8]) -> bool {
-    if opening_brackets(json) <= DEPTH_MAX {
+    if memchr2_iter(b'[', b'{', json).nth(DEPTH_MAX).is_none() {
         return false;
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -171,25 +172,13 @@ fn is_too_deep(json: &[u8]) -> bool {
     })
 }
 
-/// Both kinds differ in one bit.
-fn opening_brackets(json: &[u8]) -> usize {
-    count(json, |byte| byte | 0x20 == b'{')
-}
-
 /// In valid JSON a line break stands between tokens only, where a space means the same.
-fn join_lines(out: &mut [u8], start: usize) {
-    let value = out.get_mut(start..).unwrap_or_default();
-    let is_break = |byte| (byte == b'\n') | (byte == b'\r');
-    // Values of several lines are few.
-    if count(value, is_break) > 0 {
-        value.iter_mut().filter(|byte| is_break(**byte)).for_each(|byte| *byte = b' ');
+fn join_lines(mut json: &mut [u8]) {
+    while let Some(at) = memchr2(b'\n', b'\r', json) {
+        let (line, rest) = json.split_at_mut(at + 1);
+        line.last_mut().into_iter().for_each(|end| *end = b' ');
+        json = rest;
     }
-}
-
-/// A sum of few enough bytes fits one: many are compared at a time.
-fn count(bytes: &[u8], is_one: impl Fn(u8) -> bool) -> usize {
-    let of_piece = |piece: &[u8]| -> u8 { piece.iter().map(|byte| u8::from(is_one(*byte))).sum() };
-    bytes.chunks(usize::from(u8::MAX)).map(|piece| usize::from(of_piece(piece))).sum()
 }
 
 fn push_time(out: &mut Vec<u8>, entry: &EntryRef<'_>) {

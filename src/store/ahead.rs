@@ -17,11 +17,13 @@ const PIECE_BYTES: usize = 128 * 1024;
 /// Pieces that wait for the other thread.
 const PIECES_AHEAD: usize = 2;
 
-/// Entries of a walk, each a key and what is stored. It is empty where deleted keys are passed.
+/// Entries of a walk, each a key and what is stored.
 #[derive(Default)]
 struct Piece {
     bytes: Vec<u8>,
     rows: Vec<Row>,
+    /// Deleted keys were passed behind them.
+    passed: bool,
 }
 
 struct Row {
@@ -45,12 +47,7 @@ impl Snapshot<'_> {
     ) -> std::result::Result<(), E> {
         thread::scope(|scope| {
             let (sent, received) = sync_channel(PIECES_AHEAD);
-            let read = move || {
-                if let Err(error) = self.read_ahead(range, order, &sent) {
-                    // Nobody is told where the visitor has had enough.
-                    let _ = sent.send(Err(error));
-                }
-            };
+            let read = move || self.read_ahead(range, order, &sent);
             let reader = thread::Builder::new().name("read-ahead".to_owned()).spawn_scoped(scope, read);
             reader.map_err(|error| Error::Refused { detail: format!("no thread to read ahead: {error}") })?;
             // Order matters: a visitor that has had enough drops what is received, and that ends the reader.
@@ -59,25 +56,27 @@ impl Snapshot<'_> {
         })
     }
 
-    fn read_ahead(&self, range: &KeyRange, order: Order, pieces: &SyncSender<Result<Piece>>) -> Result<()> {
-        let mut entries = self.entries(range, order, Extent::Whole)?;
+    /// Nobody is told where the visitor has had enough.
+    fn read_ahead(&self, range: &KeyRange, order: Order, pieces: &SyncSender<Result<Piece>>) {
         let mut piece = Piece::default();
-        loop {
-            let ends = match entries.step()? {
-                Step::Entry(key, entry) => {
-                    piece.push(key, &entry);
-                    piece.bytes.len() >= PIECE_BYTES
+        let read = self.entries(range, order, Extent::Whole).and_then(|mut entries| {
+            loop {
+                match entries.step()? {
+                    Step::Entry(key, entry) => piece.push(key, &entry),
+                    Step::Passed(_) => piece.passed = true,
+                    Step::End => return Ok(()),
                 }
-                // At once: the visitor may want to leave.
-                Step::Passed(_) => true,
-                Step::End => {
-                    let _ = pieces.send(Ok(piece));
+                // Where keys were passed at once: the visitor may want to leave.
+                let ends = piece.passed || piece.bytes.len() >= PIECE_BYTES;
+                if ends && pieces.send(Ok(std::mem::take(&mut piece))).is_err() {
                     return Ok(());
                 }
-            };
-            if ends && pieces.send(Ok(std::mem::take(&mut piece))).is_err() {
-                return Ok(());
             }
+        });
+        // Order matters: what was read before the damage comes before it.
+        let _ = pieces.send(Ok(piece));
+        if let Err(error) = read {
+            let _ = pieces.send(Err(error));
         }
     }
 }
@@ -99,18 +98,15 @@ impl Piece {
         table: &SlotTable,
         visit: &mut impl FnMut(Option<(&[u8], EntryRef<'_>)>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        if self.rows.is_empty() {
-            return visit(None);
-        }
         let mut rest = self.bytes.as_slice();
         for row in &self.rows {
             let (key, behind) = rest.split_at(row.key_bytes);
             let (stored, behind) = behind.split_at(row.stored_bytes);
             rest = behind;
-            // Invariant: the slots of a snapshot are those of its table.
-            let Some(slot) = table.serving().get(&row.partition) else { continue };
+            let of_no_slot = || Error::corrupt("an entry was read of a partition that has no slot");
+            let slot = table.serving().get(&row.partition).ok_or_else(of_no_slot)?;
             visit(Some((key, EntryRef::parsed(row.header, stored, slot))))?;
         }
-        Ok(())
+        if self.passed { visit(None) } else { Ok(()) }
     }
 }

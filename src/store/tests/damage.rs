@@ -138,7 +138,13 @@ fn a_flipped_block_ends_a_walk_with_an_error_and_never_early() {
             }
         };
         assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");
-        let error = snapshot.visit(&KeyRange::default(), order, |_| Ok::<_, Error>(())).unwrap_err();
+        let mut visited = 0;
+        let error = snapshot.visit(&KeyRange::default(), order, |entry| {
+            visited += usize::from(entry.is_some());
+            Ok::<_, Error>(())
+        });
+        let error = error.unwrap_err();
+        assert_eq!(visited, walked);
         assert!(matches!(error, Error::Corrupt { slot: Some(SlotNumber(0)), .. }), "{error}");
         let keys: Vec<_> = (0..RECORDS).map(|key| key.to_string()).collect();
         let error = snapshot.find_all(&keys).unwrap_err();
