@@ -186,6 +186,11 @@ fn a_key_that_is_told_twice_and_gone_by_then_does_not_go_back() {
 }
 
 #[test]
+fn a_key_that_is_gone_is_told_twice_by_a_walk_and_stays_gone() {
+    run(&[Act::Drop(0), Act::Many(0, false), Act::Put(1, false)], 1000, 0);
+}
+
+#[test]
 fn a_rebuilt_partition_resets_that_partition_alone() {
     let mut world = World::new(3, 1000);
     (0..24).for_each(|key| world.put(key, false, true));

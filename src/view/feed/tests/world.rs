@@ -294,7 +294,10 @@ impl Client {
                 self.map.insert(key.clone(), (partition, offset, entry.value().unwrap().to_vec()));
             }
             Update::Delete { key, partition, offset } => {
-                self.see(key, *partition, *offset);
+                // A key that is gone may be told to be gone once more, by a record before.
+                let known =
+                    self.versions.get(&(key.clone(), *partition)).filter(|_| !self.map.contains_key(key));
+                self.see(key, *partition, known.map_or(*offset, |known| *offset.max(known)));
                 self.map.remove(key);
             }
             Update::Reset { partitions: None, .. } => {
