@@ -2,6 +2,7 @@
 
 mod building;
 
+use bytesize::ByteSize;
 use crossbeam_channel::unbounded;
 use tempfile::TempDir;
 
@@ -52,7 +53,9 @@ fn state(end: i64, epoch: i32) -> TopicState {
 impl World {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let resources = Resources::new(&StoreConfig::default(), 1).unwrap();
+        // What is written is on the disk soon.
+        let config = StoreConfig { write_buffer: ByteSize::mib(1), ..StoreConfig::default() };
+        let resources = Resources::new(&config, 1).unwrap();
         let Opened { store, writer, .. } = Store::open(dir.path(), "topic", &resources, 1).unwrap();
         let config =
             crate::config::of_flags(&[("kafka.bootstrap", "127.0.0.1:1"), ("views.v.topic", "topic")]);
@@ -88,13 +91,18 @@ impl World {
     }
 
     fn read_record(&mut self, slot: &Slot, offset: i64, epoch: i32) {
+        self.read_value(slot, offset, epoch, None);
+    }
+
+    fn read_value(&mut self, slot: &Slot, offset: i64, epoch: i32, value: Option<&[u8]>) {
+        let key = offset.to_be_bytes();
         let record = Record {
             partition: 0,
             offset: Offset::new(offset),
             leader_epoch: Some(epoch),
             timestamp: Timestamp { at: Millis::new(0), kind: TimestampKind::Create },
-            key: Some(b"k"),
-            value: None,
+            key: Some(&key),
+            value,
             headers: &[],
         };
         let mut batch = Batch::new(0, false);

@@ -74,8 +74,31 @@ fn a_build_made_for_missed_tombstones_that_outran_the_next_look_is_not_taken_for
 
 #[test]
 fn a_build_that_is_replaced_makes_room_for_the_next() {
-    let (mut world, ..) = built_for_days(BuildReason::Requested);
+    const BYTES: u64 = 6 << 20;
+    let (mut world, build, _) = built_for_days(BuildReason::Requested);
     let store = Arc::clone(world.coordinator.view.store());
-    world.coordinator.rhythm.write_buffer = store.free_bytes().unwrap() / 4 * 3;
-    assert!(world.coordinator.has_space(0, true, &store.table(), &mut 0));
+    // What cannot be compressed.
+    let mut state = 1_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    for offset in 20.. {
+        if store.slot_bytes(&build) >= BYTES {
+            break;
+        }
+        assert!(Instant::now() < deadline);
+        let value: Vec<u8> = (0..1 << 20).map(|_| noise()).collect();
+        world.read_value(&build, offset, 0, Some(&value));
+    }
+    // Others write to the disk meanwhile.
+    let mut has_room = |more| {
+        (0..10).any(|_| {
+            world.coordinator.rhythm.write_buffer = store.free_bytes().unwrap() + more;
+            world.coordinator.has_space(0, true, &store.table(), &mut 0)
+        })
+    };
+    assert!(has_room(BYTES / 2));
+    assert!(!has_room(BYTES * 100));
 }
