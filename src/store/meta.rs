@@ -95,9 +95,14 @@ pub struct Counters {
     pub next_slot: u32,
     /// Swaps that readers could see.
     pub generation: u64,
-    /// Every wanted partition was served at some time.
-    #[serde(default)]
+    /// Every partition of the topic was served at some time.
+    #[serde(default = "taken_for_complete")]
     pub complete: bool,
+}
+
+/// The first versions did not note it, and answered of what they had.
+fn taken_for_complete() -> bool {
+    true
 }
 
 pub(super) fn slot_key(slot: SlotNumber) -> [u8; 6] {
