@@ -14,8 +14,8 @@ use crate::store::SlotTable;
 
 /// How long a partition that failed rests before it is read again.
 const REST: Duration = Duration::from_secs(5);
-/// A frozen broker or a right that was revoked raises no event: a partition that does not move for this long
-/// although there is something to read is read anew.
+/// A frozen broker or a right that was revoked raises no event, nor does a log that was cut off always: a partition that
+/// does not move for this long although it is not at the end of its log is read anew.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Coordinator {
@@ -76,11 +76,11 @@ impl Coordinator {
             let Some(slot) = table.slots().find(|slot| slot.number() == number) else { continue };
             let position = slot.position();
             let (stood_at, since) = self.moved.entry(number).or_insert((position, Instant::now()));
-            if *stood_at != position || position >= log.end {
+            if *stood_at != position || position == log.end {
                 (*stood_at, *since) = (position, Instant::now());
             } else if since.elapsed() > PATIENCE {
                 let reason =
-                    format!("nothing arrives at position {position}, though the log ends at {}", log.end);
+                    format!("nothing arrives at position {position}, and the log ends at {}", log.end);
                 self.reading(role).remove(&partition);
                 self.ail(number);
                 self.suffer(partition, TroubleCode::NoProgress, &reason);

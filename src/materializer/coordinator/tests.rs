@@ -172,6 +172,12 @@ fn an_end_told_by_a_leader_of_an_earlier_time_is_no_truncation() {
     let mut is_read_on = |epoch| world.coordinator.steer(&state(9, epoch), &before).is_ok();
     assert!(is_read_on(2) && is_read_on(3));
     assert_eq!(slot.caught_up_at(), current_at, "whoever is behind does not say what is current");
+    // A client that takes what the brokers say for outdated is told nothing: it is replaced.
+    assert_eq!(world.trouble(), None);
+    world.coordinator.moved.insert(slot.number(), (slot.position(), Instant::now() - 2 * PATIENCE));
+    let _ = world.coordinator.steer(&state(9, 3), &before);
+    assert_eq!(world.trouble(), Some(TroubleCode::NoProgress));
+    let mut is_read_on = |epoch| world.coordinator.steer(&state(9, epoch), &before).is_ok();
     assert!(!is_read_on(4), "a later leader has cut it off");
 
     // What the reader is told counts, whoever else says it.
