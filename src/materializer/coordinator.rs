@@ -207,6 +207,8 @@ impl Coordinator {
                 self.take_notice(&state)?;
                 self.steer(&state, &before)
             }
+            // Who stops waits for no answer.
+            Err(_) if self.stop.is_cancelled() => Ok(()),
             Err(error) => {
                 self.lose(&error);
                 // Nothing arrives while nobody answers: patience begins anew.
