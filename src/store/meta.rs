@@ -88,6 +88,15 @@ pub struct PartitionRow {
     pub settled_reset: Option<i64>,
 }
 
+impl PartitionRow {
+    /// Returns whether it is news that the group carries our signature: it was not known to, or a reset that was settled
+    /// is signed over by it.
+    #[must_use]
+    pub fn wants_signature(&self) -> bool {
+        !self.signed || self.settled_reset.is_some()
+    }
+}
+
 /// Numbers that only grow.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {

@@ -327,9 +327,8 @@ impl Writer {
             table.rows.insert(*partition, row);
         }
         // Order matters: the group is signed over a reset next, and no power cut takes that back.
-        let mut options = WriteOptions::default();
-        options.set_sync(edits.iter().any(|(_, edit)| matches!(edit, RowEdit::ObeyReset(_))));
-        self.store.db.write_opt(write, &options)?;
+        let obeys = edits.iter().any(|(_, edit)| matches!(edit, RowEdit::ObeyReset(_)));
+        self.store.db.write_opt(write, &if obeys { synced() } else { WriteOptions::default() })?;
         self.store.table.store(Arc::new(table));
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Coordinator, Mirror};
 use crate::position::{Partition, Position};
 use crate::resume::group::{Committed, Ours, Verdict, judge};
-use crate::store::{PartitionRow, RowEdit, SlotTable};
+use crate::store::{RowEdit, SlotTable};
 
 /// How long the last mirror may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -58,11 +58,10 @@ impl Coordinator {
         let table = self.view.store().table();
         // A partition that began to serve while the commit was on its way was not in it.
         let was_signed = |partition| self.mirror.as_ref().is_some_and(|mirror| mirror.has_signed(partition));
-        let is_open = |row: PartitionRow| !row.signed || row.settled_reset.is_some();
         let confirmed = table
             .serving()
             .keys()
-            .filter(|partition| is_open(table.row(**partition)) && was_signed(**partition))
+            .filter(|partition| table.row(**partition).wants_signature() && was_signed(**partition))
             .map(|partition| (*partition, RowEdit::Signed))
             .collect();
         self.decide_rows(confirmed)
@@ -90,7 +89,7 @@ impl Coordinator {
             let verdict = judge(found, &ours);
             unsigned |= verdict != Verdict::Ours;
             match verdict {
-                Verdict::Ours if row.settled_reset.is_some() || !row.signed => {
+                Verdict::Ours if row.wants_signature() => {
                     edits.push((*partition, RowEdit::Signed));
                 }
                 Verdict::Ours | Verdict::Unsigned => {}
@@ -101,11 +100,8 @@ impl Coordinator {
                 }
                 Verdict::Forward => {
                     // While nothing can be signed over it it is seen time and again.
-                    if !self
-                        .mirror
-                        .as_mut()
-                        .is_some_and(|mirror| mirror.refuse(*partition, Position::new(at)))
-                    {
+                    let refuse = |mirror: &mut Mirror| mirror.refuse(*partition, Position::new(at));
+                    if !self.mirror.as_mut().is_some_and(refuse) {
                         continue;
                     }
                     let detail = format!(
