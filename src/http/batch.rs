@@ -78,16 +78,15 @@ async fn stream(
 
 async fn read_all(
     state: &AppState,
-    view: &Arc<View>,
-    batch: &Arc<Batch>,
+    view: &View,
+    batch: &Batch,
     table: Option<Arc<SlotTable>>,
 ) -> Result<Option<(Moment, Body)>, Problem> {
     let bytes_max = usize::try_from(state.scan().answer_bytes_max.as_u64()).unwrap_or(usize::MAX);
     let read = if batch.keys.len() <= INLINE_KEYS_MAX {
         document(view, batch, bytes_max, table.as_ref())
     } else {
-        let (view, batch) = (Arc::clone(view), Arc::clone(batch));
-        state.pools().answers.run(move || document(&view, &batch, bytes_max, table.as_ref())).await
+        state.pools().answers.run(|| document(view, batch, bytes_max, table.as_ref())).await
     };
     let Some((moment, document)) = read? else { return Ok(None) };
     Ok(Some((moment, state.pools().hold(document)?.into())))

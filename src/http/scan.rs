@@ -90,8 +90,7 @@ async fn one_page(
     patience: &mut Patience<'_>,
 ) -> Result<Response, Problem> {
     let read = async |table: Option<Arc<SlotTable>>| {
-        let (view, ask, config) = (Arc::clone(view), Arc::clone(ask), state.scan().clone());
-        state.pools().answers.run(move || page(&view, &ask, &config, table.as_ref())).await
+        state.pools().answers.run(|| page(view, ask, state.scan(), table.as_ref())).await
     };
     let page = many::meeting(&ask.demand, view, patience, read).await?;
     let body = state.pools().hold(page.document)?;

@@ -30,7 +30,7 @@ fn lines(answer: &Answer) -> (Vec<Value>, Value) {
     (lines, last)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_answered_in_order_with_duplicates_and_misses_at_one_position() {
     let mut fixture = Fixture::users();
     let odd = r#"{"n":12345678901234567890.10, "n":"\u00e9"}"#;
@@ -63,7 +63,7 @@ async fn keys_are_answered_in_order_with_duplicates_and_misses_at_one_position()
     assert_eq!(held.status, StatusCode::NOT_MODIFIED, "the tag is the one of the look-up");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_of_many_keys_is_answered_as_one_of_few() {
     let mut fixture = Fixture::users();
     for number in 0..300 {
@@ -89,7 +89,7 @@ async fn a_batch_of_many_keys_is_answered_as_one_of_few() {
 }
 
 /// FAULTS row 38.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_written_as_the_batch_says() {
     let mut fixture = Fixture::live(KeyFormat::I64, ValueFormat::Bytes);
     fixture.put(&(-7_i64).to_be_bytes(), Some(b"seven"));
@@ -109,7 +109,7 @@ async fn keys_are_written_as_the_batch_says() {
 }
 
 /// FAULTS row 34.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_is_not_what_the_view_says_is_the_error_of_its_item() {
     let mut fixture = Fixture::users();
     fixture.put(b"bad", Some(b"{\"n\":"));
@@ -129,7 +129,7 @@ async fn a_value_that_is_not_what_the_view_says_is_the_error_of_its_item() {
 }
 
 /// FAULTS row 49.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_body_is_said_without_repeating_it() {
     let fixture = Fixture::users();
     let many = json!({"keys": vec!["k"; 1001]}).to_string();
@@ -163,7 +163,7 @@ async fn what_is_wrong_with_a_body_is_said_without_repeating_it() {
     assert_eq!(empty.text(), "{\"items\":[],\"position\":null,\"generation\":2}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_does_not_come_to_its_end_is_a_bad_one() {
     let begun = || futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{\"keys\":["))]);
     let limit = Duration::from_millis(100);
@@ -177,7 +177,7 @@ async fn a_body_that_does_not_come_to_its_end_is_a_bad_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_would_be_too_long_names_its_limit_and_can_be_streamed() {
     let mut fixture = Fixture::users();
     fixture.put(b"big", Some(format!("\"{}\"", "x".repeat(100_000)).as_bytes()));
@@ -189,7 +189,7 @@ async fn an_answer_that_would_be_too_long_names_its_limit_and_can_be_streamed() 
     assert_eq!((items.len(), &last["end"]), (100, &json!(true)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_of_values_large_and_small_keep_their_order_whatever_is_read_at_once() {
     let mut fixture = Fixture::users();
     for number in 0..40_usize {
@@ -210,7 +210,7 @@ async fn keys_of_values_large_and_small_keep_their_order_whatever_is_read_at_onc
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_restores_answers_no_batch() {
     let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
     fixture.put(b"u1", Some(b"1"));
@@ -220,7 +220,7 @@ async fn a_view_that_restores_answers_no_batch() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn lines_wait_for_a_partition_that_was_added_as_a_document_does() {
     let mut fixture = Fixture::users();
     fixture.put(b"u1", Some(b"1"));
@@ -242,7 +242,7 @@ async fn lines_wait_for_a_partition_that_was_added_as_a_document_does() {
     assert_eq!((&items[1]["found"], &last["end"]), (&json!(false), &json!(true)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_is_answered_only_from_what_it_asks_for() {
     let mut fixture = Fixture::users();
     let offset = fixture.put(b"u1", Some(b"1"));
@@ -257,7 +257,7 @@ async fn a_batch_is_answered_only_from_what_it_asks_for() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn batches_that_wait_keep_their_room_and_leave_none_to_others() {
     let mut fixture = Fixture::users();
     fixture.put(b"u1", Some(b"1"));
@@ -282,7 +282,7 @@ async fn batches_that_wait_keep_their_room_and_leave_none_to_others() {
 }
 
 /// FAULTS row 6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_is_an_error_of_the_whole_batch_and_never_a_miss() {
     let mut fixture = Fixture::users();
     let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(3000).collect();
@@ -301,7 +301,7 @@ async fn damage_is_an_error_of_the_whole_batch_and_never_a_miss() {
     assert_eq!((&last["end"], &last["error"]["code"]), (&json!(false), &json!("storage-corruption")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_that_nobody_takes_leave_no_room_for_others_until_they_are_dropped() {
     let scan = ScanConfig { parallel: 2, answer_bytes_max: ByteSize::kib(64), ..ScanConfig::default() };
     let mut fixture = Fixture::limited(&HttpConfig { scan, ..HttpConfig::default() });

@@ -60,7 +60,7 @@ async fn a_large_answer_is_compressed_for_a_client_that_takes_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_compressed_is_what_was_produced_to_its_last_line() {
     let fixture = with_large_value();
     let (entries, many) = ("/v1/views/users/entries", "/v1/views/users/lookup");

@@ -83,7 +83,7 @@ async fn when_time_is_over_the_answer_is_what_there_is() {
     assert_eq!(seats_taken(&fixture), 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_restores_is_waited_for() {
     for (path, expected) in
         [(PATH, "2"), ("/v1/views/users/entries", "{\"items\":[{\"key\":\"u1\",\"value\":2")]

@@ -33,7 +33,7 @@ async fn a_restoring_view_makes_the_process_alive_but_not_ready() {
 }
 
 /// A partition that never had a leader has no slot: after a restart only the cluster tells of it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_never_was_complete_is_not_before_all_its_partitions_are_known() {
     let fixture = Fixture::users();
     let key = "/v1/views/users/keys/u1";

@@ -41,7 +41,7 @@ fn letters() -> Fixture {
     fixture
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_range_is_sent_in_the_order_of_its_keys() {
     let fixture = letters();
     for (query, expected) in [
@@ -82,7 +82,7 @@ async fn a_range_is_sent_in_the_order_of_its_keys() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_holds_what_its_fields_say() {
     let mut fixture = Fixture::users();
     let odd = r#"{"n":12345678901234567890.10, "n":"\u00e9"}"#;
@@ -101,7 +101,7 @@ async fn an_item_holds_what_its_fields_say() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_walk_by_pages_of_any_size_meets_every_key_once() {
     let mut fixture = Fixture::users();
     let mut expected = BTreeMap::new();
@@ -136,7 +136,7 @@ async fn a_walk_by_pages_of_any_size_meets_every_key_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_walk_goes_on_where_it_was_whatever_comes_and_goes_meanwhile() {
     let mut fixture = letters();
     let first = fixture.get(&format!("{PATH}?limit=3")).await.json();
@@ -158,7 +158,7 @@ fn limited(scan: ScanConfig) -> Fixture {
     fixture
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_ends_early_when_it_is_long_enough() {
     let (page_time_max, answer_bytes_max) = (Duration::from_secs(600), ByteSize::b(10_000));
     let fixture = limited(ScanConfig { page_time_max, answer_bytes_max, ..ScanConfig::default() });
@@ -170,7 +170,7 @@ async fn a_page_ends_early_when_it_is_long_enough() {
     assert_eq!((items.len(), &last["count"]), (16, &json!(16)), "an export has no such bound");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_takes_too_long_has_an_entry_and_leads_on() {
     let fixture = limited(ScanConfig { page_time_max: Duration::ZERO, ..ScanConfig::default() });
     let mut path = Some(PATH.to_owned());
@@ -196,7 +196,7 @@ fn mostly_deleted(scan: ScanConfig) -> Fixture {
     fixture
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_takes_too_long_over_deleted_keys_leads_on_without_an_entry() {
     for order in ["asc", "desc"] {
         let fixture = mostly_deleted(ScanConfig { page_time_max: Duration::ZERO, ..ScanConfig::default() });
@@ -216,7 +216,7 @@ async fn a_page_that_takes_too_long_over_deleted_keys_leads_on_without_an_entry(
 }
 
 /// FAULTS row 51.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_takes_too_long_over_deleted_keys_that_are_still_stored_leads_on_too() {
     let scan = ScanConfig { page_time_max: Duration::ZERO, ..ScanConfig::default() };
     let mut fixture = Fixture::limited(&HttpConfig { scan, ..HttpConfig::default() });
@@ -241,7 +241,7 @@ async fn a_page_that_takes_too_long_over_deleted_keys_that_are_still_stored_lead
     assert_eq!(pages.concat(), last);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_over_deleted_keys_ends_at_its_deadline() {
     let fixture = mostly_deleted(ScanConfig { export_time_max: Duration::ZERO, ..ScanConfig::default() });
     let (items, last) = lines(&export(&fixture, "?end=b").await);
@@ -250,7 +250,7 @@ async fn an_export_over_deleted_keys_ends_at_its_deadline() {
     assert_eq!(lines(&export(&fixture, "").await).1["count"], 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_is_read_too_slowly_ends_with_an_error_and_gives_its_turn_back() {
     let (export_time_max, exports_max) = (Duration::from_millis(1), 1);
     let mut fixture = limited(ScanConfig { export_time_max, exports_max, ..ScanConfig::default() });
@@ -271,7 +271,7 @@ async fn an_export_that_is_read_too_slowly_ends_with_an_error_and_gives_its_turn
 }
 
 /// FAULTS row 51.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_ends_its_export_and_one_too_many_waits_and_is_refused() {
     let mut fixture = limited(ScanConfig { exports_max: 1, ..ScanConfig::default() });
     for number in 0..1000 {
@@ -286,7 +286,7 @@ async fn a_client_that_leaves_ends_its_export_and_one_too_many_waits_and_is_refu
     assert_eq!(lines(&export(&fixture, "").await).1["end"], true);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_asked_for_is_refused() {
     let fixture = letters();
     let page = fixture.get(&format!("{PATH}?limit=2&prefix=a")).await.json();
@@ -326,7 +326,7 @@ async fn what_cannot_be_asked_for_is_refused() {
     assert_eq!(fixture.send(Method::POST, PATH, &[]).await.problem(), "method-not-allowed");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_ends_with_a_huge_key_says_what_to_do() {
     let mut fixture = Fixture::users();
     fixture.put(&vec![b'a'; 100_000], Some(b"1"));
@@ -337,7 +337,7 @@ async fn a_page_that_ends_with_a_huge_key_says_what_to_do() {
     assert_eq!(lines(&export(&fixture, "").await).0.len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_restores_is_never_scanned() {
     let mut fixture = Fixture::restoring(KeyFormat::String, ValueFormat::Json);
     fixture.put(b"u1", Some(b"1"));
@@ -346,7 +346,7 @@ async fn a_view_that_restores_is_never_scanned() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_is_answered_only_from_what_it_asks_for() {
     let fixture = letters();
     fixture.progress.want(0).set_log(Position::ZERO, Position::new(50));
@@ -368,7 +368,7 @@ async fn a_scan_is_answered_only_from_what_it_asks_for() {
 }
 
 /// FAULTS row 6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_ends_a_scan_with_an_error_and_never_early() {
     let mut fixture = Fixture::users();
     let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(3000).collect();
