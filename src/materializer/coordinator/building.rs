@@ -53,6 +53,7 @@ impl Coordinator {
             let serving = table.serving().get(partition)?;
             // What is not read rests itself, or may not answer; nor is the live reader's own rest cut short.
             let read = self.builder.get(partition) == Some(&Reading::Into(slot.number()));
+            let read = read && self.is_judged(slot, false);
             let close = slot.position().lag(serving.position()) <= CLOSE;
             let close = close && self.is_followed(*partition);
             let ready = read && slot.position() >= slot.build().high && (close || !slot.is_behind(serving));

@@ -167,7 +167,7 @@ impl Coordinator {
             topic_id: slot.topic_id(),
             position,
             in_time: slot.in_time(),
-            age: if serves { slot.age(now) } else { Some(now.at.since(build.started_at)) },
+            age: age(slot, serves, now),
             filling: fresh.then_some(build.reason),
             target: (!serves).then_some(build.high),
             epoch: slot.epoch().map(|(epoch, _)| epoch),
@@ -178,6 +178,15 @@ impl Coordinator {
         // Nobody who did not look for so long can tell what was missed meanwhile.
         let in_time = |seen: &Moment| !is_late(now.since(*seen), facts.tombstones_kept);
         decide(Some(stored), &Facts { followed: self.followed.get(&number).is_some_and(in_time), ..*facts })
+    }
+
+    /// Returns whether the last judgement still stands: what got too old since, because the cluster was away or a build
+    /// took long, may have missed tombstones, and neither passes for current nor is handed over before it is judged.
+    pub(super) fn is_judged(&self, slot: &Slot, serves: bool) -> bool {
+        let (kept, now) = (self.tombstones_kept(), Moment::now());
+        let is_late_at = |at| age(slot, serves, at).is_some_and(|age| is_late(age, kept));
+        let stands = |at: &Moment| !is_late(now.since(*at), kept) && is_late_at(*at) == is_late_at(now);
+        self.followed.get(&slot.number()).is_some_and(stands)
     }
 
     /// Has the slot read on if the log still holds what comes next; returns why it has to be replaced, if so.
@@ -298,11 +307,14 @@ impl Coordinator {
     pub(super) fn compare_positions(&mut self) {
         let table = self.view.store().table();
         let progress = Arc::clone(self.view.progress());
+        let judged = table.serving().values().filter(|slot| self.is_judged(slot, true));
+        let judged: BTreeSet<_> = judged.map(|slot| slot.number()).collect();
         let (live, moved, ailing) = (&self.live, &self.moved, &mut self.ailing);
         self.ahead.retain(|partition, (observed_at, end)| {
             // A slot that is not followed does not get newer, however far its position once was.
             let slot = table.serving().get(partition).filter(|slot| {
-                slot.position() >= *end && live.get(partition) == Some(&Reading::Into(slot.number()))
+                let is_read = live.get(partition) == Some(&Reading::Into(slot.number()));
+                is_read && slot.position() >= *end && judged.contains(&slot.number())
             });
             let Some(slot) = slot else { return true };
             slot.set_current(*observed_at);
@@ -319,4 +331,9 @@ impl Coordinator {
         let all = !wanted.is_empty() && wanted.values().all(|known| known.caught_up());
         self.ports.live.pace.set_following(all);
     }
+}
+
+/// How long ago a slot last held everything the log held, as far as is known; of a build, how long ago it began.
+fn age(slot: &Slot, serves: bool, now: Moment) -> Option<Duration> {
+    if serves { slot.age(now) } else { Some(now.at.since(slot.build().started_at)) }
 }

@@ -293,31 +293,6 @@ fn another_instance_in_the_group_is_a_warning_until_it_was_not_seen_for_ten_minu
 }
 
 #[test]
-fn nobody_rests_for_a_hand_over_that_cannot_come_about() {
-    let mut world = World::new();
-    let serving = world.build(BuildReason::FirstStart);
-    world.reach(&serving, 20);
-    assert!(world.writer.promote(0).unwrap());
-    let build = world.build(BuildReason::Requested);
-    // With what the log held when it began it is through, and it is close behind.
-    world.reach(&build, 19);
-    // Nobody waits for the readers when all end.
-    world.coordinator.stop.cancel();
-    let (read, resting) = (Reading::Into, Reading::Resting(Instant::now()));
-    let mut is_begun = |live, builder| {
-        world.coordinator.live.insert(0, live);
-        world.coordinator.builder.insert(0, builder);
-        world.coordinator.hand_over_after = Instant::now();
-        world.coordinator.finish_builds().unwrap();
-        world.commands.try_iter().count() > 0
-    };
-    assert!(!is_begun(read(serving.number()), resting));
-    assert!(!is_begun(resting, read(build.number())));
-    assert!(!is_begun(read(serving.number()), read(serving.number())));
-    assert!(is_begun(read(serving.number()), read(build.number())));
-}
-
-#[test]
 fn a_warning_about_a_partition_that_is_gone_is_over() {
     let mut world = World::new();
     let slot = world.build(BuildReason::FirstStart);

@@ -72,6 +72,64 @@ fn a_build_made_for_missed_tombstones_that_outran_the_next_look_is_not_taken_for
     assert!(world.coordinator.steer(&look, &before).is_err(), "there is no writer to note a wanted build");
 }
 
+/// FAULTS row 24: it was young enough when it was looked at last.
+#[test]
+fn a_build_that_got_too_old_between_two_looks_is_judged_before_it_answers_or_is_taken_for_current() {
+    let (mut world, build, now) = built_for_days(BuildReason::Requested);
+    let serving = world.coordinator.view.store().table().serving()[&0].number();
+    world.coordinator.live.insert(0, Reading::Into(serving));
+    world.coordinator.builder.insert(0, Reading::Into(build.number()));
+    world.coordinator.settings.tombstones_kept = Some(Duration::from_secs(150_000));
+    let young = Moment { at: Millis::new(build.build().started_at.get() + 140_000_000), ..now };
+    let mut is_handed_over = |judged| {
+        world.coordinator.followed.insert(build.number(), judged);
+        world.coordinator.hand_over_after = Instant::now();
+        world.coordinator.finish_builds().unwrap();
+        world.commands.try_iter().count() > 0
+    };
+    assert!(!is_handed_over(young));
+    assert!(is_handed_over(now), "whoever judged it then let it go on");
+
+    // The first build of a partition answers as soon as it is far enough.
+    world.reach(&build, 20);
+    assert!(world.writer.promote(0).unwrap());
+    world.coordinator.live.insert(0, Reading::Into(build.number()));
+    let mut is_current = |judged| {
+        world.coordinator.followed.insert(build.number(), judged);
+        world.coordinator.ahead.insert(0, (young, build.position()));
+        world.coordinator.compare_positions();
+        build.caught_up_at() != Some(build.build().started_at)
+    };
+    assert!(!is_current(young));
+    assert!(is_current(now));
+}
+
+#[test]
+fn nobody_rests_for_a_hand_over_that_cannot_come_about() {
+    let mut world = World::new();
+    let serving = world.build(BuildReason::FirstStart);
+    world.reach(&serving, 20);
+    assert!(world.writer.promote(0).unwrap());
+    let build = world.build(BuildReason::Requested);
+    // With what the log held when it began it is through, and it is close behind.
+    world.reach(&build, 19);
+    world.coordinator.followed.insert(build.number(), Moment::now());
+    // Nobody waits for the readers when all end.
+    world.coordinator.stop.cancel();
+    let (read, resting) = (Reading::Into, Reading::Resting(Instant::now()));
+    let mut is_begun = |live, builder| {
+        world.coordinator.live.insert(0, live);
+        world.coordinator.builder.insert(0, builder);
+        world.coordinator.hand_over_after = Instant::now();
+        world.coordinator.finish_builds().unwrap();
+        world.commands.try_iter().count() > 0
+    };
+    assert!(!is_begun(read(serving.number()), resting));
+    assert!(!is_begun(resting, read(build.number())));
+    assert!(!is_begun(read(serving.number()), read(serving.number())));
+    assert!(is_begun(read(serving.number()), read(build.number())));
+}
+
 #[test]
 fn a_build_that_is_replaced_makes_room_for_the_next() {
     const BYTES: u64 = 6 << 20;
