@@ -20,7 +20,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::representation::Representation;
 use super::state::AppState;
-use crate::config::sections::ValueFormat;
+use crate::config::sections::{ValueFormat, ViewConfig};
 use crate::store::{self, Entry, SlotTable, Snapshot};
 use crate::view::{LookUpError, Moment, View};
 
@@ -140,6 +140,7 @@ struct Streamed {
 
 /// One key of a batch and what was found.
 struct Item<'a> {
+    config: &'a ViewConfig,
     batch: &'a Batch,
     name: &'a str,
     entry: Option<&'a Entry>,
@@ -169,7 +170,7 @@ impl Batch {
             for (name, key) in group {
                 let place = keys.binary_search(&key).ok();
                 let entry = place.and_then(|place| found.get(place)).and_then(Option::as_ref);
-                visit(Item { batch: self, name, entry })?;
+                visit(Item { config: view.config(), batch: self, name, entry })?;
             }
             size = size.next(keys.len(), found.iter().flatten().map(Entry::stored_bytes).sum());
         }
@@ -220,20 +221,18 @@ impl Item<'_> {
             return Ok(());
         };
         out.extend_from_slice(b",\"found\":true,\"etag\":");
-        let etag = self.batch.representation.etag(&mut HeaderText::new(), &entry.slot, &entry.header);
+        let etag = self.batch.representation.etag(&mut HeaderText::new(), self.config, entry);
         push_string(out, etag.to_str().unwrap_or_default());
-        entry_document::push_members(out, self.batch.form(one_line), &entry.borrowed())?;
+        entry_document::push_members(out, self.form(one_line), &entry.borrowed())?;
         out.push(b'}');
         Ok(())
     }
-}
 
-impl Batch {
     fn form(&self, one_line: bool) -> Form {
-        let (value, origin) = match self.representation {
+        let (value, origin) = match self.batch.representation {
             Representation::Raw => (ValueFormat::Bytes, Origin::Place),
-            Representation::Json | Representation::Text => (self.value, Origin::Place),
-            Representation::Entry => (self.value, Origin::Whole),
+            Representation::Json | Representation::Text => (self.config.value, Origin::Place),
+            Representation::Entry => (self.config.value, Origin::Whole),
         };
         Form { value: Some(value), origin, one_line }
     }

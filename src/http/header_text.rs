@@ -25,20 +25,22 @@ impl HeaderText {
         Self(BytesMut::with_capacity(CAPACITY))
     }
 
-    /// Returns `"<topic tag>.<partition>.<offset>.<timestamp>.<representation>"`. Where a log was overwritten, the
-    /// timestamp tells a record from the one that had its offset before. No timestamp is 0.
+    /// Returns `"<topic tag>.<partition>.<offset>.<timestamp>.<form>"`, the words of the form with dots between them. Where
+    /// a log was overwritten, the timestamp tells a record from the one that had its offset before. No timestamp is 0.
     pub(super) fn etag(
         &mut self,
         topic: TopicTag,
         partition: Partition,
         record: (Offset, Millis),
-        letter: &str,
+        form: &[&str],
     ) -> HeaderValue {
         let (offset, timestamp) = record;
         self.push("\"").push(topic.as_str()).push(".").decimal(partition.into());
         self.push(".").decimal(offset.get()).push(".").decimal(timestamp.get());
-        self.push(".").push(letter).push("\"");
-        self.take()
+        for word in form {
+            self.push(".").push(word);
+        }
+        self.push("\"").take()
     }
 
     /// Returns how far an answer reaches: the last offset applied, by partition; none where nothing is.
@@ -167,8 +169,9 @@ mod tests {
 
     #[test]
     fn an_entity_tag_is_quoted() {
-        let of = |at| HeaderText::new().etag(tag(), 3, (Offset::new(99_017), Millis::new(at)), "j");
-        assert_eq!(of(1_795_422_322_123), "\"AAAAAAAA.3.99017.1795422322123.j\"");
+        let of =
+            |at| HeaderText::new().etag(tag(), 3, (Offset::new(99_017), Millis::new(at)), &["e", "utf8"]);
+        assert_eq!(of(1_795_422_322_123), "\"AAAAAAAA.3.99017.1795422322123.e.utf8\"");
         assert_ne!(of(1), of(2), "the log was overwritten");
     }
 }

@@ -31,7 +31,7 @@ async fn attend(view: &View, ask: &Ask<'_>, patience: &mut Patience<'_>) -> Resu
         if !view.store().is_current(&table) {
             continue;
         }
-        if is_worth_having(ask, &found) || patience.is_over() {
+        if is_worth_having(view, ask, &found) || patience.is_over() {
             return lookup::respond(view, ask, found);
         }
         patience.wait(place.rung(), Duration::ZERO).await?;
@@ -40,12 +40,12 @@ async fn attend(view: &View, ask: &Ask<'_>, patience: &mut Patience<'_>) -> Resu
 
 /// Who names records waits for those alone. Who names a version waits for another one, and who names nothing for
 /// any.
-fn is_worth_having(ask: &Ask<'_>, found: &Result<LookUp, LookUpError>) -> bool {
+fn is_worth_having(view: &View, ask: &Ask<'_>, found: &Result<LookUp, LookUpError>) -> bool {
     match found {
         Err(LookUpError::Restoring) => false,
         Err(LookUpError::Store(_)) => true,
         Ok(_) if ask.demand.names_records() => true,
-        Ok(LookUp::Found(entry)) => !lookup::is_held(ask, entry),
+        Ok(LookUp::Found(entry)) => !lookup::is_held(view, ask, entry),
         Ok(LookUp::Absent(_)) => ask.headers.contains_key(IF_NONE_MATCH),
     }
 }

@@ -99,12 +99,9 @@ pub(super) fn respond(
 }
 
 /// Returns whether the client holds this version of the entry already.
-pub(super) fn is_held(ask: &Ask<'_>, entry: &Entry) -> bool {
-    condition::is_held(ask.headers, &etag(&mut HeaderText::new(), ask, entry))
-}
-
-fn etag(text: &mut HeaderText, ask: &Ask<'_>, entry: &Entry) -> HeaderValue {
-    ask.representation.etag(text, &entry.slot, &entry.header)
+pub(super) fn is_held(view: &View, ask: &Ask<'_>, entry: &Entry) -> bool {
+    let etag = ask.representation.etag(&mut HeaderText::new(), view.config(), entry);
+    condition::is_held(ask.headers, &etag)
 }
 
 fn position(text: &mut HeaderText, entry: &Entry) -> Option<HeaderValue> {
@@ -117,7 +114,7 @@ fn position(text: &mut HeaderText, entry: &Entry) -> Option<HeaderValue> {
 fn present(view: &View, ask: &Ask<'_>, entry: &Entry) -> Result<Response, Problem> {
     let (partition, offset) = (entry.slot.partition(), entry.header.offset);
     let mut text = HeaderText::new();
-    let mut etag = etag(&mut text, ask, entry);
+    let mut etag = ask.representation.etag(&mut text, view.config(), entry);
 
     let mut response = Response::new(Body::empty());
     // What is refused without a condition is refused with one.
@@ -175,7 +172,7 @@ fn not_kept(view: &View, ask: &Ask<'_>, entry: &Entry, too_large: TooLarge) -> P
         .with_header(CACHE_CONTROL, about::cache_control(view))
         .with_header(RECORD_PARTITION, HeaderValue::from(entry.slot.partition()))
         .with_header(RECORD_OFFSET, HeaderValue::from(entry.header.offset.get()))
-        .with_header(ETAG, etag(&mut text, ask, entry))
+        .with_header(ETAG, ask.representation.etag(&mut text, view.config(), entry))
         .with_header(about::VIEW_STATUS, text.status(&view.condition()));
     match position(&mut text, entry) {
         Some(position) => problem.with_header(about::VIEW_POSITION, position),

@@ -5,10 +5,11 @@ use http::{HeaderMap, HeaderValue};
 
 use super::code::Code;
 use super::header_text::HeaderText;
+use super::key::KeyEncoding;
 use super::problem::Problem;
-use crate::config::sections::ValueFormat;
+use crate::config::sections::{ValueFormat, ViewConfig};
 use crate::entry::EntryHeader;
-use crate::store::Slot;
+use crate::store::Entry;
 
 /// The same URL gives different representations, large ones are compressed, and no cache answers for the service when
 /// a request asks for a position or waits.
@@ -57,14 +58,19 @@ impl Representation {
         }
     }
 
-    /// Returns the entity tag of this form of an entry.
-    pub(super) fn etag(self, text: &mut HeaderText, slot: &Slot, header: &EntryHeader) -> HeaderValue {
+    /// Returns the entity tag of this form of an entry. A document reads as the formats of its view say; the bytes of a
+    /// value depend on none.
+    pub(super) fn etag(self, text: &mut HeaderText, config: &ViewConfig, entry: &Entry) -> HeaderValue {
+        let (slot, header) = (&entry.slot, &entry.header);
         let record = (header.offset, header.timestamp.at);
-        text.etag(slot.topic_id().tag(), slot.partition(), record, self.letters(header))
+        let value = Self::available(config.value).first().map_or("", |default| default.name());
+        let form = [self.letters(header), KeyEncoding::of(config.key).name(), value];
+        let form = if self == Self::Entry { &form[..] } else { &form[..1] };
+        text.etag(slot.topic_id().tag(), slot.partition(), record, form)
     }
 
-    /// Returns the last part of an entity tag: two representations of a record are two entities, and so is what a view
-    /// shows of it before and after its bound on values is raised, or headers are kept.
+    /// Returns what an entity tag says of the form: two representations of a record are two entities, and so is what a
+    /// view shows of it before and after its bound on values is raised, or headers are kept.
     fn letters(self, header: &EntryHeader) -> &'static str {
         match (self, header.too_large.is_none(), header.has_headers()) {
             (Self::Json, true, _) => "j",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::config::sections::{ValueFormat, ViewConfig};
+use crate::config::sections::ViewConfig;
 use crate::http::code::Code;
 use crate::http::json_body::{self, Whole};
 use crate::http::key::KeyEncoding;
@@ -27,8 +27,6 @@ pub(super) struct Batch {
     pub(super) names: Vec<String>,
     /// Their bytes.
     pub(super) keys: Vec<Vec<u8>>,
-    /// What the values of the view are.
-    pub(super) value: ValueFormat,
     /// The form that was asked for.
     pub(super) representation: Representation,
     /// What names and keys take in memory: a batch may wait for long.
@@ -75,7 +73,7 @@ impl Batch {
         let kept =
             pairs.map(|(name, key)| size_of_val(name) + name.len() + size_of_val(key) + key.len()).sum();
         let room = body.into_room_of(kept)?;
-        Ok(Self { names, keys, value: config.value, representation, _room: room })
+        Ok(Self { names, keys, representation, _room: room })
     }
 }
 

@@ -8,7 +8,7 @@ const HEADERS: [(&str, &str, &str); 16] = [
     (
         "ETag",
         "\"k3Qz7pWx.3.99017.1795422322123.j\"",
-        "Topic, partition, offset, timestamp and representation: equal on all replicas if and only if it is the same record. Weak where the answer is compressed.",
+        "Topic, partition, offset, timestamp and form: equal on all replicas if and only if it is the same record in the same form. Weak where the answer is compressed.",
     ),
     (
         "Cache-Control",

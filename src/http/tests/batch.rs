@@ -39,7 +39,7 @@ async fn keys_are_answered_in_order_with_duplicates_and_misses_at_one_position()
     fixture.put(b"u2", None);
     let answer = post(&fixture, &[JSON], r#"{"keys":["u1","u2","u1",""]}"#).await;
     let item = format!(
-        "{{\"key\":\"u1\",\"found\":true,\"etag\":\"\\\"{TAG}.0.0.0.eh\\\"\",\"value\":{odd},\"partition\":0,\"offset\":0,\
+        "{{\"key\":\"u1\",\"found\":true,\"etag\":\"\\\"{TAG}.0.0.0.eh.utf8.json\\\"\",\"value\":{odd},\"partition\":0,\"offset\":0,\
          \"timestamp\":\"1970-01-01T00:00:00.000Z\",\"timestamp_type\":\"create\",\
          \"headers\":[[\"trace\",\"MQ==\"],[\"none\",null]]}}"
     );

@@ -80,9 +80,7 @@ impl Fixture {
 
     /// Text keys and JSON values again, after a restart and with a byte in the middle of every data file turned over.
     pub(super) fn damaged(self) -> Self {
-        let Self { dir, state, writer, .. } = self;
-        writer.close().unwrap();
-        drop(state);
+        let dir = self.close();
         for file in std::fs::read_dir(dir.path().join("db")).unwrap() {
             let path = file.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "sst") {
@@ -93,6 +91,18 @@ impl Fixture {
             }
         }
         Self::open(dir, KeyFormat::String, ValueFormat::Json, Duration::from_secs(5))
+    }
+
+    /// The same records after a restart with other formats.
+    pub(super) fn configured(self, key: KeyFormat, value: ValueFormat) -> Self {
+        Self::open(self.close(), key, value, Duration::from_secs(5))
+    }
+
+    fn close(self) -> TempDir {
+        let Self { dir, state, writer, .. } = self;
+        writer.close().unwrap();
+        drop(state);
+        dir
     }
 
     fn open(dir: TempDir, key: KeyFormat, value: ValueFormat, request_timeout: Duration) -> Self {

@@ -84,7 +84,7 @@ async fn a_value_too_large_to_keep_is_no_miss_and_its_entry_says_how_large_it_is
     let again = fixture.send(Method::GET, &format!("{PATH}?format=entry"), &held).await;
     assert_eq!(
         (again.status, entry.header("etag")),
-        (StatusCode::NOT_MODIFIED, &*format!("\"{TAG}.0.0.0.exh\""))
+        (StatusCode::NOT_MODIFIED, &*format!("\"{TAG}.0.0.0.exh.utf8.json\""))
     );
     assert_eq!(entry.status, StatusCode::OK);
     assert_eq!(entry.json()["value_too_large"], VALUE_BYTES_MAX + 1);
@@ -172,17 +172,17 @@ async fn a_value_is_sent_in_the_form_that_is_asked_for() {
     let mut fixture = Fixture::users();
     fixture.put(b"u1", Some(b"{\"n\": 1.0}"));
     let entry = "application/vnd.statusquo.entry+json";
-    for (path, accept, content_type, letter) in [
+    for (path, accept, content_type, form) in [
         (PATH.to_owned(), "*/*", "application/json", "j"),
         (PATH.to_owned(), "application/octet-stream", "application/octet-stream", "r"),
         (format!("{PATH}?format=raw"), "application/json", "application/octet-stream", "r"),
         (format!("{PATH}?format=json"), "text/html", "application/json", "j"),
-        (PATH.to_owned(), entry, entry, "eh"),
+        (PATH.to_owned(), entry, entry, "eh.utf8.json"),
     ] {
         let answer = fixture.send(Method::GET, &path, &[("accept", accept)]).await;
         assert_eq!(answer.header("content-type"), content_type, "{path} {accept}");
-        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.0.{letter}\""));
-        if letter != "eh" {
+        assert_eq!(answer.header("etag"), format!("\"{TAG}.0.0.0.{form}\""));
+        if content_type != entry {
             assert_eq!(answer.text(), "{\"n\": 1.0}");
         }
     }
@@ -190,6 +190,38 @@ async fn a_value_is_sent_in_the_form_that_is_asked_for() {
                     \"timestamp\":\"1970-01-01T00:00:00.000Z\",\"timestamp_type\":\"create\",\
                     \"headers\":[[\"trace\",\"MQ==\"],[\"none\",null]]}";
     assert_eq!(fixture.get(&format!("{PATH}?format=entry")).await.text(), document);
+}
+
+#[tokio::test]
+async fn a_document_is_another_one_where_the_view_reads_keys_or_values_otherwise() {
+    let mut fixture = Fixture::users();
+    fixture.put(b"key1", Some(b"1"));
+    let mut held: Vec<String> = Vec::new();
+    let mut documents: Vec<String> = Vec::new();
+    let raw = format!("\"{TAG}.0.0.0.r\"");
+    for (key, value) in [
+        (KeyFormat::String, ValueFormat::Json),
+        (KeyFormat::Bytes, ValueFormat::Json),
+        (KeyFormat::I32, ValueFormat::Json),
+        (KeyFormat::String, ValueFormat::Text),
+        (KeyFormat::String, ValueFormat::Bytes),
+    ] {
+        fixture = fixture.configured(key, value);
+        let path = "/v1/views/users/lookup?enc=utf8&key=key1";
+        let headers = [("if-none-match", &*held.join(", "))];
+        let answer = fixture.send(Method::GET, &format!("{path}&format=entry"), &headers).await;
+        assert_eq!(answer.status, StatusCode::OK, "{key:?} {value:?}");
+        assert!(!documents.iter().any(|one| one == answer.text()), "{key:?} {value:?}");
+        documents.push(answer.text().to_owned());
+        held.push(answer.header("etag").to_owned());
+        let value =
+            fixture.send(Method::GET, &format!("{path}&format=raw"), &[("if-none-match", &raw)]).await;
+        assert_eq!(value.status, StatusCode::NOT_MODIFIED, "a value is what it was");
+    }
+    let same = fixture.configured(KeyFormat::Json, ValueFormat::Json);
+    let entry = "/v1/views/users/keys/key1?format=entry";
+    let answer = same.send(Method::GET, entry, &[("if-none-match", &held[0])]).await;
+    assert_eq!(answer.status, StatusCode::NOT_MODIFIED, "it reads as the first one");
 }
 
 /// FAULTS row 34.
