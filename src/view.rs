@@ -195,6 +195,12 @@ impl View {
         status::restored(self)
     }
 
+    /// Returns an upper bound of the seconds until every wanted partition answers; none where nothing tells.
+    #[must_use]
+    pub fn restore_s_max(&self) -> Option<f64> {
+        status::restore_s_max(self)
+    }
+
     /// Returns the whole status.
     #[must_use]
     pub fn status(&self) -> ViewStatus {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header::VARY;
+use http::header::{RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue};
 
 use super::code::Code;
@@ -14,6 +14,9 @@ use crate::view::View;
 
 pub(super) const VIEW_POSITION: HeaderName = HeaderName::from_static("view-position");
 pub(super) const VIEW_STATUS: HeaderName = HeaderName::from_static("view-status");
+
+/// Bound on the seconds after which a view that restores is to be asked again: the estimate is an upper bound itself.
+const RESTORE_SECONDS_MAX: f64 = 30.0;
 
 /// Returns the value of `View-Status`.
 pub(super) fn status(view: &View) -> HeaderValue {
@@ -43,7 +46,15 @@ fn restoring_still(view: &View, first: &str) -> Problem {
     problem(view, Code::VIEW_RESTORING, format!("{first}{detail}"))
         .because(reason)
         .restored(view.restored())
+        .with_header(RETRY_AFTER, retry_after(view))
         .with_header(VIEW_STATUS, status(view))
+}
+
+/// Returns when the restore will be over, as far as is known.
+fn retry_after(view: &View) -> HeaderValue {
+    let seconds = view.restore_s_max().unwrap_or_default().ceil().clamp(1.0, RESTORE_SECONDS_MAX);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    HeaderValue::from(seconds as u16)
 }
 
 /// Makes the problem of a read the store refused.

@@ -12,7 +12,8 @@ use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::code::Code;
 
-/// Seconds after which trying again makes sense; nothing that is retryable is known to take shorter.
+/// Seconds after which trying again makes sense where nothing tells more; nothing that is retryable is known to take
+/// shorter.
 const RETRY_SECONDS: u16 = 1;
 
 /// An answer that is an error.

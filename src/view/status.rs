@@ -223,6 +223,15 @@ pub(super) fn restored(view: &View) -> f64 {
     wanted.keys().map(share).fold(0.0, |sum, share| sum + share) / count
 }
 
+pub(super) fn restore_s_max(view: &View) -> Option<f64> {
+    let table = view.store().table();
+    let wanted = view.progress().partitions();
+    let unserved = wanted.iter().filter(|(partition, _)| !table.serving().contains_key(partition));
+    let left =
+        unserved.filter_map(|(partition, known)| restore(table.building().get(partition)?, known).eta_s_max);
+    left.reduce(f64::max)
+}
+
 fn warnings(progress: &Progress) -> Vec<WarningStatus> {
     let warnings = progress.warnings().list().into_iter();
     let status = |Warning { code, partition, detail, since }| WarningStatus {

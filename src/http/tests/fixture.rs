@@ -166,6 +166,14 @@ impl Fixture {
         Self::live(KeyFormat::String, ValueFormat::Json)
     }
 
+    /// Has partition 0 be filled up to `high`, of which one record is applied.
+    pub(super) fn fill_up_to(&mut self, high: i64) {
+        let plan = BuildPlan { high: Position::new(high), ..plan(0) };
+        let slot = self.writer.start_build(&plan).unwrap().number();
+        self.progress.want(0).start_count(slot);
+        self.progress.want(0).count(slot, 1);
+    }
+
     pub(in crate::http) fn catch_up(&mut self) {
         for partition in 0..2 {
             self.promote(partition);
