@@ -24,6 +24,8 @@ pub struct Writer {
     pub(super) store: Arc<Store>,
     pub(super) counters: Counters,
     /// Slots out of the table whose entries still lie on disk.
+    ///
+    /// Invariant: no power cut brings them back into the table. Their files go, and that is never undone.
     pub(super) retired: Vec<Arc<Slot>>,
     /// What the first restore left is being compacted.
     pub(super) tidies: bool,
@@ -221,7 +223,8 @@ impl Writer {
         meta::put(&mut write, &COUNTERS_KEY, &counters)?;
         meta::put(&mut write, &meta::slot_key(number), &slot)?;
         meta::put(&mut write, &meta::partition_key(plan.partition), &row)?;
-        self.store.db.write(write)?;
+        let retires = table.building.contains_key(&plan.partition);
+        self.store.db.write_opt(write, &synced_if(retires))?;
 
         let slot = Arc::new(Slot::from_row(number, slot));
         let dropped = table.building.insert(plan.partition, Arc::clone(&slot));
@@ -254,7 +257,8 @@ impl Writer {
         meta::put(&mut write, &COUNTERS_KEY, &counters)?;
         meta::put(&mut write, &meta::partition_key(partition), &row)?;
         meta::put(&mut write, &meta::slot_key(slot.number()), &slot.row())?;
-        self.store.db.write(write)?;
+        let retires = table.serving.contains_key(&partition);
+        self.store.db.write_opt(write, &synced_if(retires))?;
 
         let dropped = table.serving.insert(partition, slot);
         table.generation = generation;
@@ -294,7 +298,7 @@ impl Writer {
         let mut write = WriteBatch::default();
         meta::put(&mut write, &COUNTERS_KEY, &counters)?;
         write.delete(meta::partition_key(partition));
-        self.store.db.write(write)?;
+        self.store.db.write_opt(write, &synced())?;
 
         table.rows.remove(&partition);
         table.generation = generation;
@@ -328,7 +332,7 @@ impl Writer {
         }
         // Order matters: the group is signed over a reset next, and no power cut takes that back.
         let obeys = edits.iter().any(|(_, edit)| matches!(edit, RowEdit::ObeyReset(_)));
-        self.store.db.write_opt(write, &if obeys { synced() } else { WriteOptions::default() })?;
+        self.store.db.write_opt(write, &synced_if(obeys))?;
         self.store.table.store(Arc::new(table));
         Ok(())
     }
@@ -361,7 +365,11 @@ impl Writer {
 
 /// Returns how what must not be lost with the power is written.
 pub(super) fn synced() -> WriteOptions {
-    let mut synced = WriteOptions::default();
-    synced.set_sync(true);
-    synced
+    synced_if(true)
+}
+
+fn synced_if(lasting: bool) -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.set_sync(lasting);
+    options
 }
