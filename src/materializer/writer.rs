@@ -242,7 +242,8 @@ impl WriteLoop {
         }
     }
 
-    /// Repeats a write until it works: a full disk is waited out, nothing is skipped.
+    /// Repeats a write until it works: a full disk is waited out, nothing is skipped. What it lacks may be what a slot
+    /// takes whose last reader goes meanwhile.
     fn retry<T>(&mut self, mut write: impl FnMut(&mut Writer) -> Result<T, Error>) -> anyhow::Result<T> {
         loop {
             let error = match write(&mut self.store) {
@@ -270,6 +271,8 @@ impl WriteLoop {
                 tracing::error!(topic, %error, "cannot write, will try again");
             }
             std::thread::sleep(RETRY);
+            // Where this fails too, the next one says why.
+            let _ = self.store.sweep();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::app::TestApp;
+use crate::app::{Connection, TestApp};
 use crate::eventually::eventually;
 use crate::kafka::{Record, TestKafka, TestTopic};
 use crate::metrics::sample;
@@ -15,6 +15,9 @@ use crate::process::scratch;
 const DEADLINE: Duration = Duration::from_secs(90);
 
 const MIB: usize = 1024 * 1024;
+
+/// Asks for everything.
+const EXPORT: &[u8] = b"GET /v1/views/v/entries HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n";
 
 /// A disk of 48 MiB for as long as the value lives; none where mounting is not permitted.
 struct SmallDisk<'d>(&'d Path);
@@ -38,16 +41,16 @@ impl Drop for SmallDisk<'_> {
     }
 }
 
-/// Values that cannot be compressed, of 16 KiB each, under so many keys.
-fn write_noise(topic: &TestTopic<'_>, count: usize, keys: usize) {
+/// Values that cannot be compressed, of 16 KiB each.
+fn write_noise(topic: &TestTopic<'_>, keys: impl IntoIterator<Item = usize>) {
     let mut state = 1_u64;
     let mut noise = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state.to_be_bytes()[0]
     };
-    for number in 0..count {
+    for key in keys {
         let value: Vec<u8> = (0..16 * 1024).map(&mut noise).collect();
-        topic.send(Record::put(format!("k{:04}", number % keys), value));
+        topic.send(Record::put(format!("k{key:04}"), value));
     }
     topic.flush();
 }
@@ -57,7 +60,7 @@ fn a_rebuild_waits_for_room_while_the_view_serves_and_follows() {
     let directory = scratch("disk-");
     let Some(_disk) = SmallDisk::mount(directory.path()) else { return };
     let topic = TestKafka::shared().topic("tight").create();
-    write_noise(&topic, 800, 400);
+    write_noise(&topic, (0..800).map(|number| number % 400));
     let mut app = TestApp::builder(TestKafka::shared())
         .view("v", &topic)
         .data_dir(&directory.path().join("data"))
@@ -117,7 +120,7 @@ fn a_full_disk_stops_ingest_but_not_reads_until_there_is_space() {
 
     // More than is left beside the pad, less than is left without it. No key comes twice: on a slow machine compactions
     // would keep up with what is overwritten.
-    write_noise(&topic, 1600, 1600);
+    write_noise(&topic, 0..1600);
     eventually(DEADLINE, "the reason disk-full", || {
         let status = app.status("v");
         (status["reason"] == "disk-full").then_some(())
@@ -138,4 +141,44 @@ fn a_full_disk_stops_ingest_but_not_reads_until_there_is_space() {
     app.wait_until_restored();
     app.assert_view_equals("v", &topic.fold());
     assert_eq!((&app.status("v")["state"], app.get("v", "a").text()), (&"live".into(), "1".to_owned()));
+}
+
+/// FAULTS row 5.
+#[test]
+fn the_end_of_an_export_that_holds_a_replaced_slot_ends_the_shortage() {
+    let directory = scratch("disk-");
+    let Some(_disk) = SmallDisk::mount(directory.path()) else { return };
+    let topic = TestKafka::shared().topic("held").create();
+    write_noise(&topic, 0..800);
+    let app = TestApp::builder(TestKafka::shared())
+        .view("v", &topic)
+        .data_dir(&directory.path().join("data"))
+        .set("store.write_buffer", "1MiB")
+        // A write that waits inside RocksDB for a memtable comes to no end while the disk is full.
+        .set("store.write_buffers", 64)
+        .set("http.write_timeout", "10m")
+        .set("ops.admin", true)
+        .start()
+        .restored();
+    let mut export = Connection::open(app.http_address()).unwrap();
+    export.send_raw(EXPORT).unwrap();
+    assert_eq!(export.receive_head().unwrap().status, 200);
+    let generation = app.generation("v");
+    assert_eq!(app.request_ops("POST", "/admin/v1/views/v/rebuild", b"{}").status, 202);
+    app.wait_for_generation("v", generation + 1);
+
+    // A compaction may give something back now and then.
+    take_all_but(2 * MIB as u64, &directory.path().join("pad"));
+    let mut rounds = (800..2000).step_by(100);
+    eventually(DEADLINE, "a full disk", || {
+        rounds.next().into_iter().for_each(|first| write_noise(&topic, first..first + 100));
+        (app.count_events("v", "disk-full") > 0).then_some(())
+    });
+    eventually(DEADLINE, "writes that fail again and again", || {
+        (sample(&app, "statusquo_view_write_errors_total{view=\"v\"}") > 5).then_some(())
+    });
+    drop(export);
+    app.wait_until_restored();
+    assert_eq!(app.status("v")["state"], "live");
+    app.assert_view_equals("v", &topic.fold());
 }

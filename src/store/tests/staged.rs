@@ -205,10 +205,9 @@ fn a_store_that_was_filled_from_files_is_moved_aside_when_it_is_damaged() {
     assert!(open(&dir).quarantined.is_none());
 }
 
-#[test]
-fn a_file_at_the_border_of_two_slots_goes_with_the_second() {
-    let dir = TempDir::new().unwrap();
-    let Opened { store, mut writer, .. } = open(&dir);
+/// Two slots that lie in one file, each of a partition of its own.
+fn in_one_file(dir: &TempDir) -> (Arc<Store>, Writer) {
+    let Opened { store, mut writer, .. } = open(dir);
     let slots = [0, 1].map(|partition| writer.start_build(&plan(partition, 1)).unwrap().number());
     let mut stager = Stager::new(&store, SMALL).unwrap();
     let mut filling = Batch::new(0, true);
@@ -225,11 +224,34 @@ fn a_file_at_the_border_of_two_slots_goes_with_the_second() {
     options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
     let (start, end) = (entry::slot_range(slots[0]).0, entry::slot_range(slots[1]).1);
     store.db.compact_range_opt(Some(start), Some(end), &options);
-    let files = || store.db.live_files().unwrap().len();
-    assert_eq!(files(), 1);
+    assert_eq!(store.db.live_files().unwrap().len(), 1);
+    (store, writer)
+}
+
+#[test]
+fn a_file_at_the_border_of_two_slots_goes_with_the_second() {
+    let dir = TempDir::new().unwrap();
+    let (store, mut writer) = in_one_file(&dir);
     for (partition, left) in [(0, 1), (1, 0)] {
         writer.drop_partition(partition).unwrap();
         assert_eq!(writer.sweep().unwrap(), 1);
-        assert_eq!(files(), left);
+        assert_eq!(store.db.live_files().unwrap().len(), left);
+    }
+}
+
+#[test]
+fn a_file_at_the_border_of_two_slots_goes_when_both_go_but_not_while_one_is_read() {
+    for reads in [true, false] {
+        let dir = TempDir::new().unwrap();
+        let (store, mut writer) = in_one_file(&dir);
+        let held = Some(Arc::clone(&store.table().building()[&1])).filter(|_| reads);
+        (0..2).for_each(|partition| writer.drop_partition(partition).unwrap());
+        let swept = writer.sweep().unwrap();
+        assert_eq!((swept, store.db.live_files().unwrap().len()), if reads { (1, 1) } else { (2, 0) });
+        if let Some(held) = held {
+            assert!(store.get(&held, b"k").unwrap().is_some());
+            drop(held);
+            assert_eq!((writer.sweep().unwrap(), store.db.live_files().unwrap().len()), (1, 0));
+        }
     }
 }
