@@ -2,6 +2,7 @@
 
 mod changes;
 mod count;
+mod kinds;
 mod log_ends;
 mod rebuilds;
 mod trouble;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 pub use changes::{Applied, Bounds, Builds, Changes, Joined, Known, Moved, Overflow, Reached, Reason, Step};
 pub use count::Count;
+pub(crate) use kinds::kinds;
 pub use log_ends::{Answer, LogEnd, LogEnds, Question, Questions, Unknown};
 pub use rebuilds::{Operation, OperationId, Rebuilds, Running};
 pub use trouble::{Trouble, TroubleCode};
@@ -155,10 +157,23 @@ impl Progress {
         }
     }
 
-    /// Records trouble of the view; returns whether it is another kind than before.
+    /// Returns every trouble there is: of the view as a whole, and of each of its partitions.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<TroubleCode> {
+        let of_view = [&self.source_trouble, &self.store_trouble].map(Cell::get);
+        let partitions = self.partitions();
+        let of_partitions = partitions.values().flat_map(|known| [known.trouble(), known.damage()]);
+        of_view.into_iter().chain(of_partitions).flatten().map(|trouble| trouble.code).collect()
+    }
+
+    /// Records trouble of the view; returns whether it is another kind than before, which is an event.
     pub fn set_trouble(&self, code: TroubleCode, detail: String) -> bool {
         let cell = if code.is_of_store() { &self.store_trouble } else { &self.source_trouble };
-        cell.set(code, detail)
+        let news = cell.set(code, detail.clone());
+        if news {
+            self.record_event(code.as_str(), None, detail);
+        }
+        news
     }
 
     /// Takes notice that the topic can be followed; returns what was wrong.
@@ -202,6 +217,24 @@ impl Progress {
     #[must_use]
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
+    }
+
+    /// Takes notice of a condition; returns whether it is news, which is an event. The detail may change while it lasts.
+    pub fn warn(&self, code: WarningCode, partition: Option<Partition>, detail: String) -> bool {
+        let news = self.warnings.raise(code, partition, detail.clone());
+        if news {
+            self.record_event(code.as_str(), partition, detail);
+        }
+        news
+    }
+
+    /// Takes notice that a condition does not hold; returns whether it did, which is an event.
+    pub fn end_warning(&self, code: WarningCode, partition: Option<Partition>) -> bool {
+        let over = self.warnings.end(code, partition);
+        if let Some(over) = &over {
+            self.record_event("warning-over", partition, format!("{}: {}", code.as_str(), over.detail));
+        }
+        over.is_some()
     }
 
     /// Returns how many keys have a value that a newer record in another partition hides.

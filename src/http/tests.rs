@@ -1,6 +1,7 @@
 mod admin;
 mod batch;
 mod compression;
+mod conditions;
 mod consistency;
 mod described;
 mod documents;

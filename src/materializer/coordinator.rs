@@ -223,6 +223,7 @@ impl Coordinator {
         let partitions = state.partition_count();
         if progress.topic().is_some_and(|known| known.partitions < partitions) {
             let detail = format!("the topic has {partitions} partitions now");
+            tracing::info!(view = %self.view.name(), partitions, "the topic has more partitions");
             progress.record_event("partitions-added", None, detail);
         }
         progress.set_topic(TopicFacts {
@@ -258,7 +259,6 @@ impl Coordinator {
     fn lose(&self, error: &Error) {
         let (progress, code) = (self.view.progress(), error.trouble());
         if progress.set_trouble(code, error.to_string()) {
-            progress.record_event(code.as_str(), None, error.to_string());
             tracing::warn!(view = %self.view.name(), %error, "cannot follow the topic, will try again");
         }
     }
@@ -293,7 +293,6 @@ impl Coordinator {
             partitions.into_iter().try_for_each(|partition| self.leave(role, partition))?;
         }
         if self.view.progress().set_trouble(code, detail.to_owned()) {
-            self.view.progress().record_event(code.as_str(), None, detail.to_owned());
             tracing::error!(view = %self.view.name(), code = code.as_str(), detail, "the view is halted");
         }
         Ok(())

@@ -266,7 +266,6 @@ impl WriteLoop {
             };
             self.progress.metrics().write_errors.inc();
             if self.progress.set_trouble(code, error.to_string()) {
-                self.progress.record_event(code.as_str(), None, error.to_string());
                 let topic = &self.store.store().identity().topic;
                 tracing::error!(topic, %error, "cannot write, will try again");
             }

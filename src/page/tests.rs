@@ -125,7 +125,7 @@ async fn warnings_are_shown_without_scripts() {
     let dir = TempDir::new().unwrap();
     let view = view(&dir, RECORDS);
     assert!(text(ask(Arc::clone(&view), "/").await).await.contains("data-field=\"warnings\" hidden"));
-    view.progress().warnings().raise(WarningCode::Conflicts, Some(3), "2 keys".to_owned());
+    view.progress().warn(WarningCode::Conflicts, Some(3), "2 keys".to_owned());
     let page = text(ask(view, "/").await).await;
 
     assert!(page.contains("<li><strong>conflicts</strong> partition 3: 2 keys</li>"), "{page}");

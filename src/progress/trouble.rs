@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 use serde::Serialize;
 
+use super::kinds;
 use crate::time::Millis;
 
 /// A condition that keeps a view or a partition from being what it should be.
@@ -16,32 +17,34 @@ pub struct Trouble {
     pub since: Millis,
 }
 
-/// What kind of trouble it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TroubleCode {
-    /// No broker answers.
-    BrokerUnreachable,
-    /// The cluster has no such topic (any more).
-    TopicMissing,
-    /// A right is missing.
-    Unauthorized,
-    /// The topic is not only compacted, and the view is told to refuse such a topic.
-    PolicyMismatch,
-    /// The bootstrap address leads to another cluster than before.
-    WrongCluster,
-    /// The disk is full; nothing is applied until there is space.
-    DiskFull,
-    /// The store refuses to write.
-    StorageError,
-    /// The log no longer holds what comes next.
-    OutOfRange,
-    /// What the log holds cannot be read.
-    Undeliverable,
-    /// There is something to read and nothing arrives.
-    NoProgress,
-    /// Stored bytes are damaged.
-    StorageCorruption,
+kinds! {
+    /// What kind of trouble it is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum TroubleCode {
+        /// No broker answers.
+        BrokerUnreachable = "broker-unreachable",
+        /// The cluster has no such topic (any more).
+        TopicMissing = "topic-missing",
+        /// A right is missing.
+        Unauthorized = "unauthorized",
+        /// The topic is not only compacted, and the view is told to refuse such a topic.
+        PolicyMismatch = "policy-mismatch",
+        /// The bootstrap address leads to another cluster than before.
+        WrongCluster = "wrong-cluster",
+        /// The disk is full; nothing is applied until there is space.
+        DiskFull = "disk-full",
+        /// The store refuses to write.
+        StorageError = "storage-error",
+        /// The log no longer holds what comes next.
+        OutOfRange = "out-of-range",
+        /// What the log holds cannot be read.
+        Undeliverable = "undeliverable",
+        /// There is something to read and nothing arrives.
+        NoProgress = "no-progress",
+        /// Stored bytes are damaged.
+        StorageCorruption = "storage-corruption",
+    }
 }
 
 /// What is wrong with one thing, if something is.
@@ -49,24 +52,6 @@ pub enum TroubleCode {
 pub(super) struct Cell(Mutex<Option<Trouble>>);
 
 impl TroubleCode {
-    /// Returns the stable word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BrokerUnreachable => "broker-unreachable",
-            Self::TopicMissing => "topic-missing",
-            Self::Unauthorized => "unauthorized",
-            Self::PolicyMismatch => "policy-mismatch",
-            Self::WrongCluster => "wrong-cluster",
-            Self::DiskFull => "disk-full",
-            Self::StorageError => "storage-error",
-            Self::OutOfRange => "out-of-range",
-            Self::Undeliverable => "undeliverable",
-            Self::NoProgress => "no-progress",
-            Self::StorageCorruption => "storage-corruption",
-        }
-    }
-
     /// Returns whether it is the store of the view that cannot do its part, and not the topic.
     pub(super) fn is_of_store(self) -> bool {
         matches!(self, Self::DiskFull | Self::StorageError)

@@ -6,30 +6,32 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::position::Partition;
-use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode, WarningCode};
+use crate::progress::{PartitionProgress, Progress, Trouble, TroubleCode, WarningCode, kinds};
 use crate::store::{Slot, SlotTable};
 use crate::time::Moment;
 
 /// A view that was not known to be caught up for this long is stale.
 const STALE: Duration = Duration::from_secs(10);
 
-/// What a view or a partition is about; later words are worse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[schema(as = ViewState)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Caught up, and following.
-    Live,
-    /// Serving, while a fresh state is built beside it.
-    Rebuilding,
-    /// Serving a state that has not been known to be current for a while.
-    Stale,
-    /// Serving the last state of a topic that is gone.
-    SourceLost,
-    /// Not serving yet.
-    Restoring,
-    /// Cannot go on; see the reason.
-    Stuck,
+kinds! {
+    /// What a view or a partition is about; later words are worse.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+    #[schema(as = ViewState)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum State {
+        /// Caught up, and following.
+        Live = "live",
+        /// Serving, while a fresh state is built beside it.
+        Rebuilding = "rebuilding",
+        /// Serving a state that has not been known to be current for a while.
+        Stale = "stale",
+        /// Serving the last state of a topic that is gone.
+        SourceLost = "source-lost",
+        /// Not serving yet.
+        Restoring = "restoring",
+        /// Cannot go on; see the reason.
+        Stuck = "stuck",
+    }
 }
 
 /// A view in four words.
@@ -58,21 +60,6 @@ pub struct NotReady {
     pub reason: &'static str,
     /// For people.
     pub detail: String,
-}
-
-impl State {
-    /// Returns the stable word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Rebuilding => "rebuilding",
-            Self::Stale => "stale",
-            Self::SourceLost => "source-lost",
-            Self::Restoring => "restoring",
-            Self::Stuck => "stuck",
-        }
-    }
 }
 
 impl Condition {

@@ -22,6 +22,7 @@ metrics! {
     VIEW_LAG = "statusquo_view_lag" None, "Records between position and end of the log";
     VIEW_STALENESS = "statusquo_view_staleness" Some(Unit::Seconds), "Time for which the partition is not known to be current";
     VIEW_STATE = "statusquo_view_state" None, "1 for the state the view is in, 0 for all others";
+    VIEW_TROUBLE = "statusquo_view_trouble" None, "Partitions, or 1 for the view as a whole, that have the trouble";
     VIEW_WARNING = "statusquo_view_warning" None, "Partitions, or 1 for the view as a whole, that live with the condition";
     VIEW_WITHHELD_RECORDS = "statusquo_view_withheld_records" None, "Offsets behind an open transaction, which cannot be read yet";
     VIEW_WITHHELD = "statusquo_view_withheld" Some(Unit::Seconds), "Time for which the same transaction has been seen open";

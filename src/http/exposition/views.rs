@@ -11,12 +11,9 @@ use super::describe::{Described, Labels};
 use super::names;
 use crate::metrics::WriteMetrics;
 use crate::position::Position;
-use crate::progress::WarningCode;
+use crate::progress::{TroubleCode, WarningCode};
 use crate::store::{Resources, Sizes};
 use crate::view::{PartitionStatus, State, View, ViewStatus, Views};
-
-const STATES: [State; 6] =
-    [State::Live, State::Rebuilding, State::Stale, State::SourceLost, State::Restoring, State::Stuck];
 
 /// Reads the views at scrape time.
 pub(super) struct ViewCollector {
@@ -28,6 +25,7 @@ pub(super) struct ViewCollector {
 struct Scraped<'a> {
     status: ViewStatus,
     sizes: Sizes,
+    troubles: Vec<TroubleCode>,
     written: &'a WriteMetrics,
 }
 
@@ -52,6 +50,7 @@ impl Collector for ViewCollector {
         by_partition(out, &names::VIEW_LAG, &views, |one| Some(one.lag))?;
         by_partition(out, &names::VIEW_STALENESS, &views, |one| one.staleness_s)?;
         states(out, &views)?;
+        troubles(out, &views)?;
         warnings(out, &views)?;
         by_partition(out, &names::VIEW_WITHHELD_RECORDS, &views, |one| {
             Some(one.withheld.as_ref().map_or(0, |withheld| withheld.records))
@@ -81,7 +80,9 @@ impl Collector for ViewCollector {
 
 impl<'a> Scraped<'a> {
     fn of(view: &'a View) -> Self {
-        Self { status: view.status(), sizes: view.store().sizes(), written: view.progress().metrics() }
+        let progress = view.progress();
+        let (troubles, written) = (progress.troubles(), progress.metrics());
+        Self { status: view.status(), sizes: view.store().sizes(), troubles, written }
     }
 
     fn labels(&self) -> Labels {
@@ -134,10 +135,20 @@ fn resets(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result
     names::VIEW_RESETS.counters(out, samples)
 }
 
+fn troubles(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {
+    let samples = views.iter().flat_map(|one| {
+        TroubleCode::ALL.iter().map(|code| {
+            let count = one.troubles.iter().filter(|trouble| *trouble == code).count();
+            (one.labels_and("trouble", code.as_str()), count as u64)
+        })
+    });
+    names::VIEW_TROUBLE.gauges(out, samples)
+}
+
 fn warnings(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {
     let samples = views.iter().flat_map(|one| {
-        WarningCode::ALL.map(|code| {
-            let count = one.status.warnings.iter().filter(|warning| warning.code == code).count();
+        WarningCode::ALL.iter().map(|code| {
+            let count = one.status.warnings.iter().filter(|warning| warning.code == *code).count();
             (one.labels_and("warning", code.as_str()), count as u64)
         })
     });
@@ -146,7 +157,9 @@ fn warnings(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Resu
 
 fn states(out: &mut DescriptorEncoder<'_>, views: &[Scraped<'_>]) -> fmt::Result {
     let samples = views.iter().flat_map(|one| {
-        STATES.map(|state| (one.labels_and("state", state.as_str()), u64::from(one.status.state == state)))
+        State::ALL
+            .iter()
+            .map(|state| (one.labels_and("state", state.as_str()), u64::from(one.status.state == *state)))
     });
     names::VIEW_STATE.gauges(out, samples)
 }

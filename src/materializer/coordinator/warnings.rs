@@ -20,14 +20,12 @@ impl Coordinator {
     ) {
         let (progress, view, word) = (self.view.progress(), self.view.name(), code.as_str());
         let Some(detail) = holds else {
-            if let Some(over) = progress.warnings().end(code, partition) {
-                progress.record_event("warning-over", partition, format!("{word}: {}", over.detail));
+            if progress.end_warning(code, partition) {
                 tracing::info!(%view, partition, code = word, "the condition is over");
             }
             return;
         };
-        if progress.warnings().raise(code, partition, detail.clone()) {
-            progress.record_event(word, partition, detail.clone());
+        if progress.warn(code, partition, detail.clone()) {
             tracing::warn!(%view, partition, code = word, detail, "the view lives with a condition");
         }
     }
