@@ -17,7 +17,7 @@ use crate::config::sections::Config;
 use crate::http::{self, AppState, Health, Limits, Listener};
 use crate::kafka::{self, Cluster};
 use crate::materializer;
-use crate::progress::{Bounds, Progress};
+use crate::progress::{Bounds, Progress, WarningCode};
 use crate::store::{Opened, Resources, Store};
 use crate::supervisor::{Endings, Supervisor};
 use crate::view::{View, Views};
@@ -135,7 +135,7 @@ fn start_views(config: &Config, resources: &Resources, supervisor: &Supervisor) 
         if let Some((aside, detail)) = quarantined {
             let detail = format!("{detail}; moved to {} and restored from Kafka", aside.display());
             tracing::error!(view = %name, detail, "the store was damaged");
-            progress.record_event("store-quarantined", None, detail);
+            progress.warn(WarningCode::StoreQuarantined, None, detail);
         }
         let staleness = config.ready.max_staleness;
         let view = Arc::new(View::new(name.clone(), view.clone(), store, progress, staleness));

@@ -117,6 +117,7 @@ pub(super) struct Coordinator {
     settings_at: Option<Instant>,
     /// A hand-over that did not come about is tried again after this.
     hand_over_after: Instant,
+    started: Instant,
     stop: CancellationToken,
 }
 
@@ -162,6 +163,7 @@ impl Coordinator {
             settings: TopicSettings::default(),
             settings_at: None,
             hand_over_after: Instant::now(),
+            started: Instant::now(),
             stop,
         }
     }
@@ -252,6 +254,7 @@ impl Coordinator {
         self.mind_requests()?;
         self.mind_the_group()?;
         self.mind_mirror();
+        self.mind_quarantine();
         self.count_conflicts();
         Ok(true)
     }

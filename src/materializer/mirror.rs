@@ -13,15 +13,18 @@ use crate::resume::group;
 /// A group's offsets expire after a week without a commit: said again twice a day.
 const REPEAT: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Two instances overwrite each other time and again: the same conflict, until it rested for this long.
-const PEACE: Duration = Duration::from_secs(10 * 60);
+/// An operator could have done something between the look at the group and a commit that took this long.
+const LATE: Duration = Duration::from_secs(2);
+
+/// What happens in a moment, and perhaps time and again, is one condition until it rested for this long.
+pub(super) const PEACE: Duration = Duration::from_secs(10 * 60);
 
 /// Mirrors the positions of one view.
 pub(super) struct Mirror {
     /// Order matters: a commit's queue goes before the client it belongs to.
     on_its_way: Option<(Commit, BTreeMap<Partition, Position>)>,
-    /// How long the last commit took that was confirmed and of which that is still to be told.
-    confirmed: Option<Duration>,
+    /// A commit was confirmed, and that is still to be noticed.
+    confirmed: bool,
     cluster: Arc<Cluster>,
     topic: String,
     incarnation: Uuid,
@@ -36,12 +39,14 @@ pub(super) struct Mirror {
     failing: Option<String>,
     /// When another instance's signature was seen last.
     conflict: Option<Instant>,
+    /// When a commit was confirmed that took too long, and how long it took.
+    late: Option<(Instant, Duration)>,
 }
 
 impl Mirror {
     pub(super) fn new(cluster: Arc<Cluster>, topic: &str, incarnation: Uuid, interval: Duration) -> Self {
         let (topic, now) = (topic.to_owned(), Instant::now());
-        let (known, on_its_way, confirmed) = (BTreeMap::new(), None, None);
+        let (known, on_its_way, confirmed) = (BTreeMap::new(), None, false);
         Self {
             cluster,
             topic,
@@ -55,6 +60,7 @@ impl Mirror {
             confirmed,
             failing: None,
             conflict: None,
+            late: None,
         }
     }
 
@@ -126,12 +132,25 @@ impl Mirror {
     pub(super) fn confirm(&mut self, positions: BTreeMap<Partition, Position>) {
         self.known = positions;
         self.refused.clear();
-        self.confirmed = Some(self.repeated.elapsed());
+        self.confirmed = true;
+        self.note_took(Instant::now(), self.repeated.elapsed());
     }
 
-    /// Returns how long a commit took, once after it was confirmed.
-    pub(super) fn take_confirmed(&mut self) -> Option<Duration> {
-        self.confirmed.take()
+    /// Returns whether a commit was confirmed, once.
+    pub(super) fn take_confirmed(&mut self) -> bool {
+        std::mem::take(&mut self.confirmed)
+    }
+
+    /// Takes notice of how long a commit took that was confirmed then.
+    pub(super) fn note_took(&mut self, confirmed: Instant, took: Duration) {
+        if took >= LATE {
+            self.late = Some((confirmed, took));
+        }
+    }
+
+    /// Returns how long a commit took that was late.
+    pub(super) fn late(&self) -> Option<Duration> {
+        self.late.filter(|(confirmed, _)| confirmed.elapsed() <= PEACE).map(|(_, took)| took)
     }
 
     /// Takes notice of whether the group could be read or written; if not, the next look is put off.

@@ -15,6 +15,8 @@ kinds! {
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
     #[serde(rename_all = "kebab-case")]
     pub enum WarningCode {
+        /// The store was damaged and is replaced, or was a moment ago.
+        StoreQuarantined = "store-quarantined",
         /// A rebuild waits until there is room for it.
         DiskSpace = "disk-space",
         /// Records lie behind an open transaction, which has not moved for a while.
@@ -25,6 +27,8 @@ kinds! {
         RightsMissing = "rights-missing",
         /// Positions cannot be mirrored to the group.
         MirrorFailing = "mirror-failing",
+        /// A position was mirrored so late that an order of an operator may have been overwritten.
+        MirrorLate = "mirror-late",
         /// Another instance mirrors its positions to the same group.
         GroupConflict = "group-conflict",
         /// Keys have records in several partitions.

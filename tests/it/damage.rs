@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::app::{TestApp, versioned};
 use crate::eventually::within;
 use crate::kafka::{Record, TestKafka, TestTopic};
+use crate::metrics::sample;
 
 const KEYS: usize = 1000;
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -112,7 +113,10 @@ fn a_truncated_manifest_has_the_store_moved_aside_and_restored() {
     let entries = fs::read_dir(app.data_dir().join("users")).unwrap();
     let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().any(|name| name.starts_with("corrupt-")), "{names:?}");
-    assert!(app.status("users")["events"].to_string().contains("store-quarantined"));
+    let status = app.status("users");
+    assert!(status["events"].to_string().contains("store-quarantined"));
+    assert_eq!(status["warnings"][0]["code"], "store-quarantined", "{status}");
+    assert_eq!(sample(&app, "statusquo_view_warning{view=\"users\",warning=\"store-quarantined\"}"), 1);
 }
 
 /// FAULTS row 7.

@@ -10,8 +10,6 @@ use crate::store::{RowEdit, SlotTable};
 
 /// How long the last mirror may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// An operator could have done something between the look at the group and a commit that took this long.
-const LATE: Duration = Duration::from_secs(2);
 
 impl Coordinator {
     /// Reads the group, obeys or refuses what an operator did there, and mirrors positions that moved.
@@ -45,15 +43,8 @@ impl Coordinator {
 
     /// A group that carries our signature is ours from then on, and a reset it shows next is a new one.
     fn mind_confirmation(&mut self) -> anyhow::Result<()> {
-        let Some(took) = self.mirror.as_mut().and_then(Mirror::take_confirmed) else { return Ok(()) };
-        if took >= LATE {
-            let detail = format!(
-                "the group was signed {} s after it was read: if an operator reset it in between, that is overwritten \
-                 and has to be done again",
-                took.as_secs()
-            );
-            tracing::warn!(view = %self.view.name(), kind = "mirror-late", detail, "a commit took long");
-            self.view.progress().record_event("mirror-late", None, detail);
+        if !self.mirror.as_mut().is_some_and(Mirror::take_confirmed) {
+            return Ok(());
         }
         let table = self.view.store().table();
         // A partition that began to serve while the commit was on its way was not in it.
@@ -160,6 +151,7 @@ impl Coordinator {
             mirror.settle(FAREWELL);
             let _ = self.mind_confirmation();
         }
+        self.mind_mirror();
     }
 }
 

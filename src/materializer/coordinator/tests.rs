@@ -1,6 +1,7 @@
 //! What the coordinator makes of the readers' reports, without a cluster; the test stands in for the other threads.
 
 mod building;
+mod warnings;
 
 use bytesize::ByteSize;
 use crossbeam_channel::unbounded;
@@ -15,7 +16,6 @@ use crate::kafka::PartitionLog;
 use crate::materializer::pace::Throttle;
 use crate::materializer::reader::PartitionFailure;
 use crate::position::Offset;
-use crate::progress::WarningCode;
 use crate::record::{Record, Timestamp, TimestampKind};
 use crate::resume::BuildReason;
 use crate::resume::group::Committed;
@@ -273,54 +273,6 @@ fn a_reset_is_refused_once_however_often_the_group_is_looked_at_before_it_is_sig
     assert_eq!([30, 30, 40, 40].map(|at| refused(&mut world, at)), [(1, 1), (1, 1), (2, 2), (2, 2)]);
     world.coordinator.mirror.as_mut().unwrap().confirm(positions.clone());
     assert_eq!(refused(&mut world, 40), (3, 3));
-}
-
-/// FAULTS row 40.
-#[test]
-fn another_instance_in_the_group_is_a_warning_until_it_was_not_seen_for_ten_minutes() {
-    let mut world = World::new();
-    let mut is_warned = |seconds_ago| {
-        let seen = Instant::now() - Duration::from_secs(seconds_ago);
-        world.coordinator.mirror.as_mut().unwrap().note_conflict(seen);
-        world.coordinator.mind_mirror();
-        let warning = world.coordinator.view.progress().warnings().first();
-        warning == Some(WarningCode::GroupConflict)
-    };
-    assert_eq!([0, 590, 601, 601, 0].map(&mut is_warned), [true, true, false, false, true]);
-    let events = world.coordinator.view.progress().events();
-    let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, ["group-conflict", "warning-over", "group-conflict"]);
-}
-
-#[test]
-fn a_warning_about_a_partition_that_is_gone_is_over() {
-    let mut world = World::new();
-    let slot = world.build(BuildReason::FirstStart);
-    world.reach(&slot, 9);
-    assert!(world.writer.promote(0).unwrap());
-    let partition = [WarningCode::DiskSpace, WarningCode::OpenTransaction];
-    partition.iter().for_each(|code| world.coordinator.mind_warning(*code, Some(0), Some("it".to_owned())));
-    let warnings = |world: &World| world.coordinator.view.progress().warnings().list().len();
-    world.coordinator.drop_gone(&state(9, 0)).unwrap();
-    assert_eq!(warnings(&world), 2);
-    let log = state(9, 0).partitions[&0];
-    let recreated =
-        TopicState { topic_id: TopicId::new([2; 16]), partitions: BTreeMap::from([(1, log)]), ..state(9, 0) };
-    world.coordinator.drop_gone(&recreated).unwrap();
-    assert_eq!(warnings(&world), 0);
-}
-
-#[test]
-fn trouble_of_the_view_says_nothing_of_the_mirror() {
-    let world = World::new();
-    let (coordinator, progress) = (&world.coordinator, world.coordinator.view.progress());
-    coordinator.mind_warning(WarningCode::MirrorFailing, None, Some("no right".to_owned()));
-    progress.set_trouble(TroubleCode::BrokerUnreachable, "nobody".to_owned());
-    coordinator.mind_mirror();
-    assert_eq!(progress.warnings().first(), Some(WarningCode::MirrorFailing));
-    progress.end_source_trouble();
-    coordinator.mind_mirror();
-    assert_eq!(progress.warnings().first(), None);
 }
 
 #[test]

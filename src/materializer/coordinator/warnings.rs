@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Coordinator, Mirror};
 use crate::kafka::PartitionLog;
+use crate::materializer::mirror::PEACE;
 use crate::position::Partition;
 use crate::progress::WarningCode;
 
@@ -39,10 +40,26 @@ impl Coordinator {
         let failing = self.mirror.as_ref().and_then(Mirror::failing);
         let detail = failing.map(|why| format!("positions are not mirrored, and a reset is not seen: {why}"));
         self.mind_warning(WarningCode::MirrorFailing, None, detail);
+        let late = self.mirror.as_ref().and_then(Mirror::late);
+        let detail = late.map(|took| {
+            format!(
+                "the group was signed {} s after it was read: if an operator reset it in between, that is overwritten \
+                 and has to be done again",
+                took.as_secs()
+            )
+        });
+        self.mind_warning(WarningCode::MirrorLate, None, detail);
         let in_conflict = self.mirror.as_ref().is_some_and(Mirror::in_conflict);
         let detail =
             "another instance mirrors its positions to the same group; give each its own kafka.group";
         self.mind_warning(WarningCode::GroupConflict, None, in_conflict.then(|| detail.to_owned()));
+    }
+
+    /// A small view is restored before anybody looks.
+    pub(super) fn mind_quarantine(&self) {
+        if self.started.elapsed() > PEACE && self.view.was_whole() {
+            self.mind_warning(WarningCode::StoreQuarantined, None, None);
+        }
     }
 
     /// Records behind an open transaction cannot be read yet; the view is at the end of what can be.
