@@ -62,11 +62,15 @@ pub(super) async fn watch(State(state): State<AppState>, request: Request) -> Re
     let view = state.view(request.uri())?;
     representation::agree(request.headers(), &[EVENT_STREAM])?;
     let ask = Ask::read(view.config(), request.uri(), request.headers())?;
-    if state.health().is_stopping() {
-        return Err(Problem::new(Code::SHUTTING_DOWN, "the service stops; watch another instance"));
-    }
+    let is_event_source = ask.comes_back && ask.demand.wait().is_none();
     let mut patience = state.waiting().grant(ask.demand.wait());
-    let body = begin(&state, view, ask, &mut patience).await;
+    let body = match begin(&state, view, ask, &mut patience).await {
+        // It gives up for ever where it is refused, and comes back where a stream ends.
+        Err(problem) if is_event_source && problem.code().retryable => {
+            Ok(event::later(problem.code()).into())
+        }
+        body => body,
+    };
     patience.tell(body.map(|body| answer(view, body)))
 }
 
@@ -76,6 +80,9 @@ async fn begin(
     ask: Ask,
     patience: &mut Patience<'_>,
 ) -> Result<Body, Problem> {
+    if state.health().is_stopping() {
+        return Err(Problem::new(Code::SHUTTING_DOWN, "the service stops; watch another instance"));
+    }
     let begin = async |table: Option<Arc<SlotTable>>| {
         if !view.was_whole() {
             return Err(about::restoring(view));

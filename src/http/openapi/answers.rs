@@ -61,7 +61,8 @@ impl IntoResponses for Found {
 impl IntoResponses for Events {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let description = "Server-Sent Events: `put`, `delete`, `synced`, `bookmark` and `reset`, each with a JSON \
-            object as its data.";
+            object as its data. Who comes back with `Last-Event-ID`, without `Prefer: wait`, and has to wait is sent an \
+            empty stream, and comes back again.";
         let example = "retry: 2000\n\nevent: put\ndata: {\"key\":\"u1\",\"value\":{\"name\":\"Ada\"},\"partition\":3,\
             \"offset\":99017}\n\nevent: synced\nid: v1=0:5,3:99017;t=k3Qz7pWx;b=9c2f41d07be6a953\ndata: \
             {\"count\":1}\n\n";

@@ -16,7 +16,7 @@ use crate::config::sections::{KeyFormat, ValueFormat, WatchConfig};
 use crate::position::Position;
 use crate::topic_id::TopicId;
 
-const PATH: &str = "/v1/views/users/watch";
+pub(super) const PATH: &str = "/v1/views/users/watch";
 /// Bound on waiting for what must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -300,7 +300,8 @@ async fn a_watch_begins_once_what_it_asks_for_is_applied_and_goes_on_without() {
     // The same URL again, as a client that comes back by itself asks for it.
     let of_another = format!("{}{:016x}", &id[..id.len() - 16], 0);
     for (id, status) in [(&id, StatusCode::OK), (&of_another, StatusCode::GATEWAY_TIMEOUT)] {
-        let again = Watch::open(&fixture, "?read_after=0:40", &[("last-event-id", id)]).await;
+        let headers = [("last-event-id", &**id), ("prefer", "wait=0")];
+        let again = Watch::open(&fixture, "?read_after=0:40", &headers).await;
         assert_eq!(again.status, status, "asked again where it begins anew");
     }
 }

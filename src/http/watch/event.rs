@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::http::code::Code;
 use crate::http::entry_document::{Form, push_item, push_key, push_text};
 use crate::http::key::KeyEncoding;
 use crate::position::Partition;
@@ -85,6 +86,13 @@ impl Writer {
         }
         out.extend_from_slice(b"}\n\n");
     }
+}
+
+/// Returns a stream that is over at once and says why, to people; the client comes back.
+///
+/// No event in it is whole, for with one that has no id a client would forget where it stands.
+pub(super) fn later(code: &Code) -> String {
+    format!(": {}\nretry: {RETRY_MS}\n", code.name)
 }
 
 fn head(out: &mut Vec<u8>, name: &str, id: Option<&str>) {
