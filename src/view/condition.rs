@@ -152,8 +152,8 @@ pub(super) fn partition_state(
         return (State::SourceLost, reason);
     }
     let damage = known.damage().map(|damage| damage.code.as_str());
-    if table.building().contains_key(&partition) {
-        return (State::Rebuilding, reason.or(damage));
+    if let Some(slot) = table.building().get(&partition) {
+        return (State::Rebuilding, reason.or(damage).or(Some(slot.build().reason.as_str())));
     }
     if damage.is_some() {
         return (State::Stuck, damage);

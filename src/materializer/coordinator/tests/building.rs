@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::resume::Decision;
+use crate::view::{Condition, State};
 
 /// A partition of 20 records that serves and was begun to be built anew two days ago; and what time it is.
 fn built_for_days(reason: BuildReason) -> (World, Arc<Slot>, Moment) {
@@ -159,4 +160,23 @@ fn a_build_that_is_replaced_makes_room_for_the_next() {
     };
     assert!(has_room(BYTES / 2));
     assert!(!has_room(BYTES * 100));
+}
+
+#[test]
+fn a_view_that_is_rebuilt_says_why() {
+    let mut world = World::new();
+    let serving = world.build(BuildReason::FirstStart);
+    world.reach(&serving, 20);
+    assert!(world.writer.promote(0).unwrap());
+    world.writer.complete().unwrap();
+    world.build(BuildReason::TopicRecreated);
+    let (view, progress) = (&world.coordinator.view, world.coordinator.view.progress());
+    progress.want(0);
+    let told = || {
+        let condition = Condition::of(&view.store().table(), progress);
+        (condition.state, condition.reason)
+    };
+    assert_eq!(told(), (State::Rebuilding, Some("topic-recreated")));
+    progress.want(0).set_damage("a flipped byte".to_owned());
+    assert_eq!(told(), (State::Rebuilding, Some("storage-corruption")), "what is worse");
 }
