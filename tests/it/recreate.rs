@@ -1,5 +1,7 @@
 //! A topic that is deleted, and one that comes back under the same name.
 
+use std::cell::Cell;
+
 use crate::app::{TestApp, versioned};
 use crate::kafka::{Record, TestKafka, TestTopic};
 
@@ -76,6 +78,12 @@ fn a_recreated_topic_is_never_mixed_into_the_answers_of_the_old_one() {
     let app = TestApp::builder(kafka).view("v", &topic).set("kafka.poll_interval", "5s").start().restored();
     let (old, old_tag) = (topic_id(&app), tag_of_topic(&app, "old-1").expect("an entry"));
 
+    // Right after a look at the topic, so that new records can be read before the next one.
+    let before = Cell::new(0.0);
+    app.wait_for_status("v", "a look at the topic", |status| {
+        let staleness = status["staleness_s"].as_f64().expect("a number");
+        staleness < before.replace(staleness)
+    });
     topic.recreate();
     write(&topic, "new-", 3000);
     app.wait_for_status("v", "another topic id", |status| {
