@@ -31,7 +31,7 @@ use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
-use self::counting::peak_of;
+use self::counting::{alone, peak_of};
 
 /// Room for the answer, and for what a request costs whatever stands in it.
 const BASE_BYTES: usize = 16 * 1024;
@@ -110,8 +110,9 @@ fn request(place: &Place, input: &[u8]) -> Option<Request<Body>> {
 /// FAULTS row 50.
 #[test]
 fn no_input_has_more_allocated_than_a_small_multiple_of_itself() {
+    let _alone = alone();
     let dir = TempDir::new().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut random = fastrand::Rng::with_seed(1);
     let (mut sent, mut refused) = (0, 0);
     let progress = Arc::new(Progress::default());
