@@ -118,6 +118,8 @@ pub(super) struct Coordinator {
     /// A hand-over that did not come about is tried again after this.
     hand_over_after: Instant,
     started: Instant,
+    /// When RocksDB began to hold writes back.
+    held_since: Option<Instant>,
     stop: CancellationToken,
 }
 
@@ -164,6 +166,7 @@ impl Coordinator {
             settings_at: None,
             hand_over_after: Instant::now(),
             started: Instant::now(),
+            held_since: None,
             stop,
         }
     }
@@ -250,6 +253,8 @@ impl Coordinator {
             }
         }
         self.compare_positions();
+        // Order matters: what comes next may wait for the writer.
+        self.mind_held_writes();
         self.finish_builds()?;
         self.mind_requests()?;
         self.mind_the_group()?;

@@ -42,6 +42,12 @@ impl Store {
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
+    /// Returns whether RocksDB takes no write before memtables are on the disk; who writes waits for that.
+    #[must_use]
+    pub fn holds_writes(&self) -> bool {
+        self.number("rocksdb.is-write-stopped") > 0
+    }
+
     /// Returns its sizes; zero where RocksDB cannot tell.
     #[must_use]
     pub fn sizes(&self) -> Sizes {

@@ -52,6 +52,21 @@ fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
     store.find(&store.table(), key).unwrap().map(|entry| entry.value().unwrap().to_vec())
 }
 
+impl Store {
+    /// Has RocksDB take no write any more.
+    pub(crate) fn hold_writes(&self) {
+        let options = [("level0_file_num_compaction_trigger", "100"), ("level0_stop_writes_trigger", "1")];
+        self.db.set_options(&[options[0], options[1], ("level0_slowdown_writes_trigger", "1")]).unwrap();
+        self.db.put(b"\0", b"").unwrap();
+        self.db.flush().unwrap();
+    }
+
+    /// Has RocksDB take writes again.
+    pub(crate) fn take_writes(&self) {
+        self.db.set_options(&[("level0_stop_writes_trigger", "100")]).unwrap();
+    }
+}
+
 #[test]
 fn what_a_first_restore_left_in_the_first_level_is_compacted_once_it_is_complete() {
     let dir = TempDir::new().unwrap();

@@ -1,15 +1,47 @@
-//! Room on the disk for a second slot of a partition, before one is begun.
+//! Room on the disk: for a second slot of a partition, before one is begun, and for what is written.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 
 use super::Coordinator;
 use crate::position::Partition;
-use crate::progress::WarningCode;
+use crate::progress::{TroubleCode, WarningCode};
 use crate::store::{Slot, SlotTable};
 
+/// How long RocksDB may hold writes back before it is looked why.
+const HELD: Duration = Duration::from_secs(2);
+/// A memtable is flushed into a file that is hardly larger; the log that grows meanwhile is as large again.
+const MEMTABLES: u64 = 2;
+
 impl Coordinator {
+    /// Says that the disk is full where the write that meets it cannot: RocksDB holds it back until memtables are
+    /// flushed, which it tries for as long as there is no room for them.
+    pub(super) fn mind_held_writes(&mut self) {
+        let (store, progress) = (self.view.store(), self.view.progress());
+        let topic = &store.identity().topic;
+        if !store.holds_writes() {
+            let ended = self.held_since.take().is_some_and(|since| since.elapsed() >= HELD);
+            // The write that comes through says it as well, if it is faster.
+            if let Some(over) = ended.then(|| progress.end_store_trouble()).flatten() {
+                progress.record_event("storage-recovered", None, over.detail);
+                tracing::info!(topic, "the store writes again");
+            }
+            return;
+        }
+        if self.held_since.get_or_insert_with(Instant::now).elapsed() < HELD {
+            return;
+        }
+        let short = |free: &u64| *free < MEMTABLES.saturating_mul(self.rhythm.write_buffer);
+        let Some(free) = store.free_bytes().filter(short) else { return };
+        let error = format!("no space left on the disk of the store: {} are free", ByteSize(free));
+        if progress.set_trouble(TroubleCode::DiskFull, error.clone()) {
+            progress.metrics().write_errors.inc();
+            tracing::error!(topic, error, "cannot write, will try again");
+        }
+    }
+
     /// Returns whether a build the partition `wants` has room beside the slot that serves; says so while it has
     /// not. `promised` are the bytes that builds of this round will take.
     pub(super) fn has_space(

@@ -87,3 +87,24 @@ fn trouble_of_the_view_says_nothing_of_the_mirror() {
     coordinator.mind_mirror();
     assert_eq!(progress.warnings().first(), None);
 }
+
+/// FAULTS row 5.
+#[test]
+fn a_write_that_is_held_back_because_the_disk_is_full_is_said_until_it_comes_through() {
+    let mut world = World::new();
+    let store = Arc::clone(world.coordinator.view.store());
+    let trouble = |world: &mut World, held_for| {
+        world.coordinator.held_since = Some(Instant::now() - held_for);
+        world.coordinator.mind_held_writes();
+        world.coordinator.view.progress().troubles().first().copied()
+    };
+    let (moment, long) = (Duration::from_secs(1), Duration::from_secs(3));
+    store.hold_writes();
+    assert_eq!(trouble(&mut world, long), None, "there is room");
+    world.coordinator.rhythm.write_buffer = u64::MAX;
+    assert_eq!(trouble(&mut world, moment), None);
+    assert_eq!([trouble(&mut world, long), trouble(&mut world, long)], [Some(TroubleCode::DiskFull); 2]);
+    store.take_writes();
+    assert_eq!(trouble(&mut world, long), None);
+    assert_eq!(kinds(&world), ["disk-full", "storage-recovered"]);
+}
