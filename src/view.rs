@@ -195,7 +195,8 @@ impl View {
         status::restored(self)
     }
 
-    /// Returns an upper bound of the seconds until every wanted partition answers; none where nothing tells.
+    /// Returns the seconds until every wanted partition answers, at most as many as the restore took so far; none where
+    /// nothing tells.
     #[must_use]
     pub fn restore_s_max(&self) -> Option<f64> {
         status::restore_s_max(self)

@@ -28,7 +28,7 @@ mod body;
 
 /// Bound on the body of a request.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Keys that are read inline: a hand-off to another thread costs as much.
+/// Keys that are read inline: to give the tasks of the thread away costs as much.
 const INLINE_KEYS_MAX: usize = FIRST_KEYS;
 /// Keys of the first group: nothing tells yet how large the values are.
 const FIRST_KEYS: usize = 16;

@@ -1,4 +1,4 @@
-//! Threads for reads that take longer than a hand-off.
+//! Turns for reads that take long.
 //!
 //! They are few, so that look-ups and ingest keep their share of the machine however many scans are asked for.
 
@@ -17,7 +17,7 @@ use crate::room::{Room, Share};
 /// How long a read waits for its turn: longer and the client had better come back.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Threads for one kind of reads.
+/// Turns of one kind of reads.
 #[derive(Debug)]
 pub(super) struct Pool(Arc<Semaphore>);
 

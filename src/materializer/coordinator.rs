@@ -16,6 +16,7 @@ mod warnings;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -119,7 +120,7 @@ pub(super) struct Coordinator {
     hand_over_after: Instant,
     started: Instant,
     /// When RocksDB began to hold writes back.
-    held_since: Option<Instant>,
+    held_since: Cell<Option<Instant>>,
     stop: CancellationToken,
 }
 
@@ -166,7 +167,7 @@ impl Coordinator {
             settings_at: None,
             hand_over_after: Instant::now(),
             started: Instant::now(),
-            held_since: None,
+            held_since: Cell::new(None),
             stop,
         }
     }
@@ -253,7 +254,6 @@ impl Coordinator {
             }
         }
         self.compare_positions();
-        // Order matters: what comes next may wait for the writer.
         self.mind_held_writes();
         self.finish_builds()?;
         self.mind_requests()?;
@@ -324,7 +324,14 @@ impl Coordinator {
     fn ask<T>(&self, work: impl FnOnce(Sender<T>) -> Work) -> anyhow::Result<T> {
         let (answer, answered) = bounded(1);
         self.ports.work.send(work(answer)).context("the writer is gone")?;
-        answered.recv().context("the writer is gone")
+        loop {
+            match answered.recv_timeout(GLANCE) {
+                Ok(answer) => return Ok(answer),
+                // What the writer waits for may be the disk.
+                Err(RecvTimeoutError::Timeout) => self.mind_held_writes(),
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the writer is gone"),
+            }
+        }
     }
 
     fn decide_rows(&self, edits: Vec<(Partition, RowEdit)>) -> anyhow::Result<()> {

@@ -31,6 +31,8 @@ pub(super) struct Mirror {
     interval: Duration,
     next: Instant,
     repeated: Instant,
+    /// When the group was read, of the last commit.
+    read: Instant,
     /// What the group holds, as far as commits were confirmed since the process started.
     known: BTreeMap<Partition, Position>,
     /// Where an operator set the group beyond the position, while that is not signed over.
@@ -54,6 +56,7 @@ impl Mirror {
             interval,
             next: now,
             repeated: now,
+            read: now,
             known,
             refused: BTreeMap::new(),
             on_its_way,
@@ -105,9 +108,9 @@ impl Mirror {
         positions != &self.known || self.repeated.elapsed() >= REPEAT
     }
 
-    /// Starts to commit `positions` under the number `seq`.
-    pub(super) fn commit(&mut self, seq: u64, positions: BTreeMap<Partition, Position>) {
-        self.repeated = Instant::now();
+    /// Starts to commit `positions` under the number `seq`; the group was read then.
+    pub(super) fn commit(&mut self, seq: u64, positions: BTreeMap<Partition, Position>, read: Instant) {
+        (self.repeated, self.read) = (Instant::now(), read);
         let signed = |(partition, position): (&Partition, &Position)| {
             (*partition, *position, group::sign(self.incarnation, seq, *position))
         };
@@ -133,7 +136,7 @@ impl Mirror {
         self.known = positions;
         self.refused.clear();
         self.confirmed = true;
-        self.note_took(Instant::now(), self.repeated.elapsed());
+        self.note_took(Instant::now(), self.read.elapsed());
     }
 
     /// Returns whether a commit was confirmed, once.

@@ -162,7 +162,7 @@ fn give_up_builds_ahead(
         *row = meta::PartitionRow { building: None, requested: row.requested.or(requested), ..*row };
         meta::put(&mut write, &meta::partition_key(*partition), row)?;
     }
-    Ok(db.write(write)?)
+    Ok(db.write_opt(write, &synced())?)
 }
 
 fn opening(error: rocksdb::Error, dir: &Path) -> Error {

@@ -72,6 +72,7 @@ impl Condition {
         let nothing = (State::Restoring, trouble.as_ref().map(|trouble| trouble.code.as_str()));
         let known = knows_partitions(table, progress);
         let mut worst = (if known { (State::Live, None) } else { nothing }, 0, None);
+        let mut ailing = false;
         for (partition, known) in wanted.iter() {
             let serving = table.serving().get(partition);
             let (state, reason) = partition_state(table, *partition, known, trouble.as_ref(), now);
@@ -82,8 +83,10 @@ impl Condition {
                 }
                 _ => (state, reason),
             };
-            if worst.0.0 < state {
-                worst.0 = (state, reason);
+            // Of two that are as bad, the one that ails says more than a rebuild that goes well.
+            let ails = known.trouble().is_some() || known.damage().is_some();
+            if (worst.0.0, ailing) < (state, ails) {
+                (worst.0, ailing) = ((state, reason), ails);
             }
             worst.1 += lag(serving.or_else(|| table.building().get(partition)), known);
         }

@@ -227,8 +227,12 @@ pub(super) fn restore_s_max(view: &View) -> Option<f64> {
     let table = view.store().table();
     let wanted = view.progress().partitions();
     let unserved = wanted.iter().filter(|(partition, _)| !table.serving().contains_key(partition));
-    let left =
-        unserved.filter_map(|(partition, known)| restore(table.building().get(partition)?, known).eta_s_max);
+    let left = unserved.filter_map(|(partition, known)| {
+        let left = restore(table.building().get(partition)?, known).eta_s_max?;
+        // A restore that has just begun looks slower than it is.
+        let (_, since) = known.counted()?;
+        Some(left.min(Millis::now().seconds_since(since)))
+    });
     left.reduce(f64::max)
 }
 

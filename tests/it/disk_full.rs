@@ -169,7 +169,8 @@ fn the_end_of_an_export_that_holds_a_replaced_slot_ends_the_shortage() {
 
     // A compaction may give something back now and then.
     take_all_but(2 * MIB as u64, &directory.path().join("pad"));
-    let mut rounds = (800..2000).step_by(100);
+    // Less than the export gives back.
+    let mut rounds = (800..1400).step_by(100);
     eventually(DEADLINE, "a full disk", || {
         rounds.next().into_iter().for_each(|first| write_noise(&topic, first..first + 100));
         (app.count_events("v", "disk-full") > 0).then_some(())

@@ -8,6 +8,7 @@ use crate::materializer::writer::Work;
 use crate::position::Partition;
 use crate::resume::Decision;
 use crate::store::{BuildPlan, Slot, SlotTable};
+use crate::time::Moment;
 
 /// A build this close to the serving slot is handed over: the live reader rests only for that long.
 const CLOSE: u64 = 20_000;
@@ -36,7 +37,7 @@ impl Coordinator {
                 _ => Role::Live,
             };
             if let Some(slot) = table.slots().find(|slot| slot.number() == number) {
-                self.follow(role, slot, Decision::Continue)?;
+                self.follow(role, slot, Decision::Continue, Moment::now())?;
             }
         }
         Ok(())

@@ -27,6 +27,7 @@ impl Coordinator {
         if positions.is_empty() {
             return Ok(());
         }
+        let read = Instant::now();
         let committed = match self.cluster.committed(&self.view.config().topic, positions.keys().copied()) {
             Ok(committed) => committed,
             // Order matters: without a look at the group there is no commit; it could hide a reset.
@@ -38,7 +39,7 @@ impl Coordinator {
         let (edits, unsigned) = self.judge_group(&table, &positions, &committed);
         // Order matters: the decision is on disk before the group is signed over, so a crash repeats neither.
         self.decide_rows(edits)?;
-        self.sign(positions, unsigned)
+        self.sign(positions, unsigned, read)
     }
 
     /// A group that carries our signature is ours from then on, and a reset it shows next is a new one.
@@ -122,7 +123,13 @@ impl Coordinator {
         self.view.progress().record_event(kind, Some(partition), detail);
     }
 
-    fn sign(&mut self, positions: BTreeMap<Partition, Position>, unsigned: bool) -> anyhow::Result<()> {
+    /// Signs the group, which was read then: what happened to it since is overwritten.
+    fn sign(
+        &mut self,
+        positions: BTreeMap<Partition, Position>,
+        unsigned: bool,
+        read: Instant,
+    ) -> anyhow::Result<()> {
         let Some(mirror) = self.mirror.as_mut().filter(|mirror| unsigned || mirror.moved(&positions)) else {
             self.mirror.iter_mut().for_each(Mirror::wait);
             return Ok(());
@@ -132,7 +139,7 @@ impl Coordinator {
         let seq = positions.keys().map(|partition| table.row(*partition).mirror_seq).max().unwrap_or(0) + 1;
         self.decide_rows(positions.keys().map(|partition| (*partition, RowEdit::Number(seq))).collect())?;
         if let Some(mirror) = &mut self.mirror {
-            mirror.commit(seq, positions);
+            mirror.commit(seq, positions, read);
         }
         Ok(())
     }

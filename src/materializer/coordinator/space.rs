@@ -18,7 +18,7 @@ const MEMTABLES: u64 = 2;
 impl Coordinator {
     /// Says that the disk is full where the write that meets it cannot: RocksDB holds it back until memtables are
     /// flushed, which it tries for as long as there is no room for them.
-    pub(super) fn mind_held_writes(&mut self) {
+    pub(super) fn mind_held_writes(&self) {
         let (store, progress) = (self.view.store(), self.view.progress());
         let topic = &store.identity().topic;
         if !store.holds_writes() {
@@ -30,7 +30,9 @@ impl Coordinator {
             }
             return;
         }
-        if self.held_since.get_or_insert_with(Instant::now).elapsed() < HELD {
+        let since = self.held_since.get().unwrap_or_else(Instant::now);
+        self.held_since.set(Some(since));
+        if since.elapsed() < HELD {
             return;
         }
         let short = |free: &u64| *free < MEMTABLES.saturating_mul(self.rhythm.write_buffer);

@@ -125,7 +125,7 @@ impl Coordinator {
                     self.leave(role, partition)?;
                     Some(reason)
                 }
-                decision => self.follow(role, slot, decision)?,
+                decision => self.follow(role, slot, decision, state.observed_at)?,
             };
         }
         let Some(slot) = serving else {
@@ -140,7 +140,7 @@ impl Coordinator {
             // Order matters: read on, the slot looks current, and nothing would tell what it missed.
             self.decide_rows(vec![(partition, RowEdit::Request(BuildReason::TombstonesExpired))])?;
         }
-        let wanted = self.follow(Role::Live, slot, decision)?;
+        let wanted = self.follow(Role::Live, slot, decision, state.observed_at)?;
         // A build of the log as it was never passes a position the log no longer reaches.
         let outdated = |slot: &Arc<Slot>| {
             wanted == Some(BuildReason::LogRewritten) && slot.build().reason != BuildReason::LogRewritten
@@ -189,12 +189,14 @@ impl Coordinator {
         self.followed.get(&slot.number()).is_some_and(stands)
     }
 
-    /// Has the slot read on if the log still holds what comes next; returns why it has to be replaced, if so.
+    /// Has the slot read on if the log still holds what comes next, as was judged of that moment; returns why it has to be
+    /// replaced, if so.
     pub(super) fn follow(
         &mut self,
         role: Role,
         slot: &Arc<Slot>,
         decision: Decision,
+        judged: Moment,
     ) -> anyhow::Result<Option<BuildReason>> {
         let (reason, can_go_on) = match decision {
             Decision::Continue => (None, true),
@@ -204,7 +206,7 @@ impl Coordinator {
         match can_go_on {
             true => {
                 // A hand-over reads on as well, but looks at nothing: what it may have missed is still to be judged.
-                self.followed.insert(slot.number(), Moment::now());
+                self.followed.insert(slot.number(), judged);
                 self.read(role, slot.partition(), slot)?;
             }
             false => self.leave(role, slot.partition())?,
@@ -277,7 +279,7 @@ impl Coordinator {
             match left.recv_timeout(LEAVE) {
                 Ok(()) => break,
                 Err(RecvTimeoutError::Timeout) if self.stop.is_cancelled() => return Ok(()),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.mind_held_writes(),
                 Err(RecvTimeoutError::Disconnected) => {
                     anyhow::ensure!(self.stop.is_cancelled(), "a reader is gone");
                     return Ok(());

@@ -77,8 +77,12 @@ impl World {
     }
 
     fn build_since(&mut self, reason: BuildReason, begun: Moment) -> Arc<Slot> {
+        self.build_of(0, reason, begun)
+    }
+
+    fn build_of(&mut self, partition: Partition, reason: BuildReason, begun: Moment) -> Arc<Slot> {
         let plan = BuildPlan {
-            partition: 0,
+            partition,
             partitions: 1,
             cluster_id: "cluster".to_owned(),
             topic_id: TopicId::new([1; 16]),
@@ -116,7 +120,7 @@ impl World {
 
     fn reach(&mut self, slot: &Slot, position: i64) {
         let mut batch = Batch::new(0, false);
-        batch.reach(slot.number(), 0, Position::new(position));
+        batch.reach(slot.number(), slot.partition(), Position::new(position));
         self.writer.apply(&mut batch).unwrap();
     }
 

@@ -43,7 +43,7 @@ fn a_build_that_may_have_missed_tombstones_is_not_read_on_nor_handed_over_while_
 fn a_build_made_for_missed_tombstones_that_may_have_missed_more_is_not_read_on() {
     let (mut world, build, observed_at) = built_for_days(BuildReason::TombstonesExpired);
     let before = world.positions();
-    world.coordinator.follow(Role::Builder, &build, Decision::Continue).unwrap();
+    world.coordinator.follow(Role::Builder, &build, Decision::Continue, Moment::now()).unwrap();
     let mut is_read_on = |observed_at| {
         world.coordinator.steer(&TopicState { observed_at, ..state(20, 0) }, &before).unwrap();
         world.coordinator.builder.contains_key(&0)
@@ -58,7 +58,7 @@ fn a_build_made_for_missed_tombstones_that_may_have_missed_more_is_not_read_on()
 #[test]
 fn a_build_made_for_missed_tombstones_that_outran_the_next_look_is_not_taken_for_whole() {
     let (mut world, build, observed_at) = built_for_days(BuildReason::TombstonesExpired);
-    world.coordinator.follow(Role::Builder, &build, Decision::Continue).unwrap();
+    world.coordinator.follow(Role::Builder, &build, Decision::Continue, Moment::now()).unwrap();
     world.coordinator.followed.insert(build.number(), Moment { at: build.build().started_at, ..observed_at });
     world.reach(&build, 20);
     let look = TopicState { observed_at, ..state(20, 0) };
@@ -83,7 +83,7 @@ fn a_build_that_got_too_old_between_two_looks_is_judged_before_it_answers_or_is_
     world.coordinator.settings.tombstones_kept = Some(Duration::from_secs(150_000));
     let young = Moment { at: Millis::new(build.build().started_at.get() + 140_000_000), ..now };
     let mut is_handed_over = |judged| {
-        world.coordinator.followed.insert(build.number(), judged);
+        world.coordinator.follow(Role::Builder, &build, Decision::Continue, judged).unwrap();
         world.coordinator.hand_over_after = Instant::now();
         world.coordinator.finish_builds().unwrap();
         world.commands.try_iter().count() > 0
@@ -165,18 +165,24 @@ fn a_build_that_is_replaced_makes_room_for_the_next() {
 #[test]
 fn a_view_that_is_rebuilt_says_why() {
     let mut world = World::new();
-    let serving = world.build(BuildReason::FirstStart);
-    world.reach(&serving, 20);
-    assert!(world.writer.promote(0).unwrap());
+    for partition in [0, 1] {
+        let serving = world.build_of(partition, BuildReason::FirstStart, Moment::now());
+        world.reach(&serving, 20);
+        assert!(world.writer.promote(partition).unwrap());
+        world.build_of(partition, BuildReason::TopicRecreated, Moment::now());
+    }
     world.writer.complete().unwrap();
-    world.build(BuildReason::TopicRecreated);
     let (view, progress) = (&world.coordinator.view, world.coordinator.view.progress());
-    progress.want(0);
+    for partition in [0, 1] {
+        progress.want(partition);
+    }
     let told = || {
         let condition = Condition::of(&view.store().table(), progress);
         (condition.state, condition.reason)
     };
     assert_eq!(told(), (State::Rebuilding, Some("topic-recreated")));
+    progress.want(1).set_damage("a flipped byte".to_owned());
+    assert_eq!(told(), (State::Rebuilding, Some("storage-corruption")), "in another partition");
     progress.want(0).set_damage("a flipped byte".to_owned());
     assert_eq!(told(), (State::Rebuilding, Some("storage-corruption")), "what is worse");
 }

@@ -94,7 +94,7 @@ fn a_write_that_is_held_back_because_the_disk_is_full_is_said_until_it_comes_thr
     let mut world = World::new();
     let store = Arc::clone(world.coordinator.view.store());
     let trouble = |world: &mut World, held_for| {
-        world.coordinator.held_since = Some(Instant::now() - held_for);
+        world.coordinator.held_since.set(Some(Instant::now() - held_for));
         world.coordinator.mind_held_writes();
         world.coordinator.view.progress().troubles().first().copied()
     };
@@ -107,4 +107,39 @@ fn a_write_that_is_held_back_because_the_disk_is_full_is_said_until_it_comes_thr
     store.take_writes();
     assert_eq!(trouble(&mut world, long), None);
     assert_eq!(kinds(&world), ["disk-full", "storage-recovered"]);
+}
+
+/// FAULTS row 5.
+#[test]
+fn who_waits_for_a_writer_that_is_held_back_says_so_meanwhile() {
+    let mut world = World::new();
+    let progress = Arc::clone(world.coordinator.view.progress());
+    let (work, asked) = unbounded();
+    world.coordinator.ports.work = work;
+    world.coordinator.view.store().hold_writes();
+    world.coordinator.rhythm.write_buffer = u64::MAX;
+    world.coordinator.held_since.set(Some(Instant::now() - Duration::from_secs(3)));
+    let writer = std::thread::spawn(move || {
+        let Ok(Work::Decide(_, answer)) = asked.recv() else { panic!("nobody asked") };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while progress.troubles() != [TroubleCode::DiskFull] {
+            assert!(Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        answer.send(()).unwrap();
+    });
+    world.coordinator.decide_rows(vec![(0, RowEdit::Signed)]).unwrap();
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_commit_is_late_that_comes_long_after_the_group_was_read() {
+    let mut world = World::new();
+    let mirror = world.coordinator.mirror.as_mut().unwrap();
+    let mut is_late = |seconds_ago| {
+        mirror.commit(1, BTreeMap::new(), Instant::now() - Duration::from_secs(seconds_ago));
+        mirror.confirm(BTreeMap::new());
+        mirror.late().is_some()
+    };
+    assert_eq!([0, 3].map(&mut is_late), [false, true]);
 }
