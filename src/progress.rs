@@ -176,14 +176,20 @@ impl Progress {
         news
     }
 
-    /// Takes notice that the topic can be followed; returns what was wrong.
+    /// Takes notice that the topic can be followed; returns what was wrong, whose end is an event.
     pub fn end_source_trouble(&self) -> Option<Trouble> {
-        self.source_trouble.clear()
+        self.end_trouble(&self.source_trouble, "source-back")
     }
 
-    /// Takes notice that the store writes; returns what was wrong.
+    /// Takes notice that the store writes; returns what was wrong, whose end is an event.
     pub fn end_store_trouble(&self) -> Option<Trouble> {
-        self.store_trouble.clear()
+        self.end_trouble(&self.store_trouble, "storage-recovered")
+    }
+
+    fn end_trouble(&self, cell: &Cell, event: &'static str) -> Option<Trouble> {
+        let over = cell.clear()?;
+        self.record_event(event, None, over.detail.clone());
+        Some(over)
     }
 
     /// Returns the last events, oldest first.

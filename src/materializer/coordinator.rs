@@ -288,8 +288,7 @@ impl Coordinator {
 
     /// Ends the trouble of a topic that could not be followed.
     fn regain(&self) {
-        if let Some(over) = self.view.progress().end_source_trouble() {
-            self.view.progress().record_event("source-back", None, over.detail);
+        if self.view.progress().end_source_trouble().is_some() {
             tracing::info!(view = %self.view.name(), "the topic can be followed");
         }
     }

@@ -248,8 +248,7 @@ impl WriteLoop {
         loop {
             let error = match write(&mut self.store) {
                 Ok(done) => {
-                    if let Some(over) = self.progress.end_store_trouble() {
-                        self.progress.record_event("storage-recovered", None, over.detail);
+                    if self.progress.end_store_trouble().is_some() {
                         tracing::info!(topic = self.store.store().identity().topic, "the store writes again");
                     }
                     return Ok(done);

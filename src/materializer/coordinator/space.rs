@@ -24,8 +24,7 @@ impl Coordinator {
         if !store.holds_writes() {
             let ended = self.held_since.take().is_some_and(|since| since.elapsed() >= HELD);
             // The write that comes through says it as well, if it is faster.
-            if let Some(over) = ended.then(|| progress.end_store_trouble()).flatten() {
-                progress.record_event("storage-recovered", None, over.detail);
+            if ended && progress.end_store_trouble().is_some() {
                 tracing::info!(topic, "the store writes again");
             }
             return;

@@ -309,7 +309,8 @@ impl Coordinator {
     pub(super) fn compare_positions(&mut self) {
         let table = self.view.store().table();
         let progress = Arc::clone(self.view.progress());
-        let judged = table.serving().values().filter(|slot| self.is_judged(slot, true));
+        let ahead = self.ahead.keys().filter_map(|partition| table.serving().get(partition));
+        let judged = ahead.filter(|slot| self.is_judged(slot, true));
         let judged: BTreeSet<_> = judged.map(|slot| slot.number()).collect();
         let (live, moved, ailing) = (&self.live, &self.moved, &mut self.ailing);
         self.ahead.retain(|partition, (observed_at, end)| {
